@@ -1,0 +1,22 @@
+# Release builds are hardened; sanitizer builds replace the hardening.
+if(NOT CMAKE_BUILD_TYPE)
+    set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
+endif()
+set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
+
+set(BATON_FLAGS -fno-strict-aliasing -fno-strict-overflow -fno-delete-null-pointer-checks -fno-common)
+set(BATON_LINK_FLAGS -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed)
+if(BATON_SANITIZE)
+    list(APPEND BATON_FLAGS -fsanitize=${BATON_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    list(APPEND BATON_LINK_FLAGS -fsanitize=${BATON_SANITIZE})
+else()
+    list(APPEND BATON_FLAGS -fstack-protector-strong -fstack-clash-protection -fcf-protection=full
+        -ftrivial-auto-var-init=zero)
+    if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
+        list(APPEND BATON_FLAGS -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+    endif()
+    list(APPEND BATON_LINK_FLAGS -pie)
+endif()
+if(BATON_FUZZ)
+    list(APPEND BATON_FLAGS -fsanitize=fuzzer-no-link)
+endif()

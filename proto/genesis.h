@@ -1,0 +1,43 @@
+/* The genesis of a chain: who the members are, what accounts hold, which constants hold. Its hash
+ * is in every signature; two chains with different content have different hashes. */
+#ifndef PROTO_GENESIS_H
+#define PROTO_GENESIS_H
+
+#include "proto/bytes.h"
+#include "proto/error.h"
+#include "proto/header.h"
+#include "proto/members.h"
+#include "proto/u256.h"
+
+enum { GENESIS_ALLOCS = 4096 };
+
+struct genesis_alloc {
+    struct address address;
+    struct u256 balance;
+};
+
+struct genesis {
+    uint64_t chain_id;
+    uint64_t timestamp_ms;
+    bool devnet;                   /* admin_chaos exists only here */
+    struct address registry;
+    struct epoch_params params;
+    uint32_t n;
+    struct member member[LIMIT_MEMBERS];
+    struct u256 base_fee;          /* of the first block, wei */
+    uint32_t allocs;
+    struct genesis_alloc *alloc;   /* sorted by address, no duplicates; owned by the maker */
+    struct hash state_root;        /* of the built-in ledger's genesis state; filled by the ledger */
+    struct hash payload;           /* payload hash of block 0; filled by the execution layer */
+};
+
+/* Keccak-256 over the hand-laid bytes of every field above but state_root and payload. */
+struct hash genesis_hash(const struct genesis *g);
+
+/* The record of epoch 0, derived fields included. Errors as epoch_config_derive. */
+enum err genesis_epoch_config(struct epoch_config *out, const struct genesis *g, char *why, size_t why_len) MUST_USE;
+
+/* Header of the anchor (slot 0, height 0) of epoch 0; its payload and state root are the genesis'. */
+void genesis_anchor(struct header *out, const struct genesis *g, const struct epoch_config *c);
+
+#endif

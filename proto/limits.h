@@ -1,0 +1,75 @@
+/* Every bound of Baton, once. `baton limits` prints this list; what happens at a bound stands
+ * beside it. LIMIT(NAME, value, "unit", "what happens there"). */
+#ifndef PROTO_LIMITS_H
+#define PROTO_LIMITS_H
+
+#define LIMITS(LIMIT)                                                                          \
+    LIMIT(MEMBERS, 32, "members", "genesis refused (CONSENSUS 1)")                             \
+    LIMIT(TOTAL_WEIGHT, 1000000, "weight", "genesis refused (CONSENSUS 1)")                    \
+    LIMIT(TURN_SLOTS, 4096, "slots", "genesis refused (CONSENSUS 2)")                          \
+    LIMIT(AHEAD_SLOTS, 65536, "slots", "genesis refused: K (n + 1) (CONSENSUS 1)")             \
+    LIMIT(TURN_MS, 10000, "ms", "genesis refused: K times maximum interval (CONSENSUS 1)")     \
+    LIMIT(DEPTH, 16, "slots", "genesis refused: pipeline depth (CONSENSUS 4)")                 \
+    LIMIT(CORE_RECORDS, 4096, "records", "kept on disk only (CONSENSUS 10)")                   \
+    LIMIT(CORE_EFFECTS, 1024, "effects", "a step ends early and goes on in the next")          \
+    LIMIT(UNFINAL_BLOCKS, 1024, "blocks", "the leader proposes only EMPTY (CONSENSUS 7)")      \
+    LIMIT(STEP_VOTES, 32, "votes", "the rest goes into the next step (CONSENSUS 8)")           \
+    LIMIT(SIGNATURE_CACHE, 8192, "signatures", "oldest entries overwritten")                   \
+    LIMIT(SYSTEM_BYTES, 65536, "bytes", "block invalid (CONSENSUS 2)")                         \
+    LIMIT(BODY_BYTES, 4194304, "bytes", "block invalid")                                       \
+    LIMIT(BODY_TXS, 16384, "transactions", "block invalid")                                    \
+    LIMIT(TX_BYTES, 131072, "bytes", "transaction refused, as in geth")                        \
+    LIMIT(RLP_DEPTH, 16, "levels", "refused")                                                  \
+    LIMIT(ACCESS_LIST, 4096, "entries", "transaction refused")                                 \
+    LIMIT(BUNDLE_CERTS, 128, "certificates", "the rest goes into the next bundle")             \
+    LIMIT(BUNDLE_HEADERS, 32, "headers", "the rest is fetched")                                \
+    LIMIT(FRAME_VOTES, 128, "votes", "frame malformed")                                        \
+    LIMIT(FRAME_HELLO, 4096, "bytes", "connection cut")                                        \
+    LIMIT(FRAME_CONTROL, 524288, "bytes", "connection cut: votes, status, bundles")            \
+    LIMIT(FRAME_PROPOSAL, 1048576, "bytes", "connection cut")                                  \
+    LIMIT(FRAME_BODY, 4718592, "bytes", "connection cut")                                      \
+    LIMIT(FRAME_TXS, 1048576, "bytes", "connection cut")                                       \
+    LIMIT(FRAME_SYNC, 8388608, "bytes", "connection cut")                                      \
+    LIMIT(LANE_FRAMES, 4096, "frames", "oldest of the lane dropped, counted")                  \
+    LIMIT(LANE_BYTES, 33554432, "bytes", "lane refuses, counted")                              \
+    LIMIT(PEER_CONNECTIONS, 64, "connections", "refused")                                      \
+    LIMIT(PEER_HANDSHAKES, 64, "handshakes", "refused")                                        \
+    LIMIT(HANDSHAKE_MS, 3000, "ms", "connection cut")                                          \
+    LIMIT(BAN_MIN_MS, 30000, "ms", "first ban; doubles")                                       \
+    LIMIT(BAN_MAX_MS, 3600000, "ms", "longest ban")                                            \
+    LIMIT(DIAL_MIN_MS, 20, "ms", "first wait before dialling again; doubles, with jitter")     \
+    LIMIT(DIAL_MAX_MS, 1000, "ms", "longest wait before dialling again")                       \
+    LIMIT(SYNC_BLOCKS, 64, "blocks", "an answer holds no more; the asker asks again")          \
+    LIMIT(SYNC_BYTES, 4194304, "bytes", "an answer holds no more; the asker asks again")       \
+    LIMIT(BLOCK_CACHE_BYTES, 67108864, "bytes", "older bodies are read from disk")             \
+    LIMIT(SERVE_BLOCKS, 100000, "blocks", "served to others at least this far back")           \
+    LIMIT(POOL_TXS, 65536, "transactions", "cheapest evicted or refused")                      \
+    LIMIT(POOL_BYTES, 67108864, "bytes", "cheapest evicted or refused")                        \
+    LIMIT(POOL_ACCOUNT_TXS, 4096, "transactions", "refused: per sender, executable")           \
+    LIMIT(POOL_ACCOUNT_QUEUED, 64, "transactions", "refused: per sender, nonce ahead")         \
+    LIMIT(POOL_EXPIRY_S, 10800, "s", "a queued transaction that never became executable")      \
+    LIMIT(INTAKE_WAITING, 16384, "transactions", "new ones refused: acknowledgement pending")  \
+    LIMIT(INTAKE_BATCH, 512, "transactions", "rest in the next frame")                         \
+    LIMIT(RPC_CONNECTIONS, 1024, "connections", "refused with 503")                            \
+    LIMIT(RPC_CONNECTIONS_PER_IP, 512, "connections", "refused with 429")                      \
+    LIMIT(RPC_BODY, 5242880, "bytes", "413")                                                   \
+    LIMIT(RPC_BATCH, 1000, "requests", "error -32600")                                         \
+    LIMIT(RPC_HEADER, 16384, "bytes", "431")                                                   \
+    LIMIT(RPC_JSON_DEPTH, 32, "levels", "error -32700")                                        \
+    LIMIT(RPC_IDLE_MS, 120000, "ms", "connection closed")                                      \
+    LIMIT(RPC_SUBSCRIPTIONS, 64, "subscriptions", "refused, per connection")                   \
+    LIMIT(RPC_OUT_BYTES, 16777216, "bytes", "slow reader disconnected")                        \
+    LIMIT(LOG_LINE, 4096, "bytes", "line cut")                                                 \
+    LIMIT(INCIDENTS, 1024, "incidents", "oldest forgotten")                                    \
+    LIMIT(STORAGE_QUEUE, 8192, "writes", "waits for the storage thread")                       \
+    LIMIT(EVIDENCE, 256, "records", "oldest forgotten")                                        \
+    LIMIT(LEDGER_STATES, 1024, "states", "older states are forgotten, as in a pruned geth")    \
+    LIMIT(CONFIG_BYTES, 1048576, "bytes", "configuration refused")
+
+enum limit {
+#define LIMIT(name, value, unit, effect) LIMIT_##name = (value),
+    LIMITS(LIMIT)
+#undef LIMIT
+};
+
+#endif

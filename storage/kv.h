@@ -1,0 +1,37 @@
+/* A key-value store as the storage room needs it: ordered, column families, atomic batches, a
+ * synced commit. RocksDB implements it in kv_rocksdb.c; the simulator plugs a simulated disk in. */
+#ifndef STORAGE_KV_H
+#define STORAGE_KV_H
+
+#include "proto/bytes.h"
+#include "proto/error.h"
+
+struct kv_put {
+    uint32_t family;
+    struct bytes key;
+    struct bytes value;
+    bool erase;
+};
+
+struct kv_iter;
+
+struct kv {
+    void *ctx;
+    /* All or nothing. `sync`: durable on return, with all batches before it. */
+    enum err (*commit)(void *ctx, const struct kv_put *puts, size_t n, bool sync);
+    /* `*out` is malloc'ed; the caller frees it. ERR_NOT_FOUND. */
+    enum err (*get)(void *ctx, uint32_t family, struct bytes key, uint8_t **out, size_t *out_n);
+    /* Positions at the first key >= `from`. */
+    struct kv_iter *(*seek)(void *ctx, uint32_t family, struct bytes from);
+    /* Positions at the last key <= `from`. */
+    struct kv_iter *(*seek_back)(void *ctx, uint32_t family, struct bytes from);
+    bool (*valid)(struct kv_iter *it, struct bytes *key, struct bytes *value);
+    void (*next)(struct kv_iter *it);
+    enum err (*done)(struct kv_iter *it);   /* closes; reports an I/O error met on the way */
+    enum err (*erase_range)(void *ctx, uint32_t family, struct bytes from, struct bytes to);
+    void (*close)(void *ctx);
+};
+
+enum err kv_rocksdb_open(struct kv *out, const char *path, bool create, const char *const *families, size_t n, char *why, size_t why_len) MUST_USE;
+
+#endif
