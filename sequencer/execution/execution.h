@@ -1,9 +1,9 @@
 /* The execution layer as the node sees it: asynchronous from the first day, because real clients
  * answer later. Implementations: the built-in ledger (ledger.h); Engine API clients.
  *
- * Every call answers exactly once through its callback, on the loop thread, never before the call
- * returned... unless the implementation is synchronous, in which case it may call back at once:
- * callers must be able to take that. Arguments are borrowed until the call returns. */
+ * Every call answers exactly once through its callback, on the loop thread, in any order; a
+ * callback may come before the call returns. Arguments are borrowed until the call returns.
+ * A payload is executed only after its parent was. */
 #ifndef SEQUENCER_EXECUTION_EXECUTION_H
 #define SEQUENCER_EXECUTION_EXECUTION_H
 
@@ -39,24 +39,20 @@ struct execution_result {
     const uint8_t *body;         /* build: the body; valid during the callback */
     size_t body_len;
     uint32_t txs;
+    const uint8_t *info;         /* VALID: encoded struct payload_info (payload.h), to be stored */
+    size_t info_len;
     uint64_t took_us;
     const char *why;             /* INVALID, ERROR: one sentence; valid during the callback */
 };
 
 typedef void (*execution_cb)(void *arg, const struct execution_result *r);
 
-/* Gives candidate transactions in the order to be tried; false: no more. `skip_sender`: the last
- * one given did not fit or failed, give nothing more of its sender. */
-struct execution_source {
-    void *ctx;
-    bool (*next)(void *ctx, struct execution_tx *out);
-    void (*skip_sender)(void *ctx);
-};
-
 struct execution {
     void *ctx;
-    /* Builds on `parent` from `source` within the gas limit, at most max_txs (0: no limit). */
-    void (*build)(void *ctx, const struct execution_block *parent_and_time, uint32_t max_txs, const struct execution_source *source, execution_cb cb, void *arg);
+    /* Builds on b->parent from the candidates b->tx in their order (b->body is unused), within the
+     * gas limit and LIMIT_BODY_BYTES. A candidate that cannot be executed is left out, and with it
+     * whatever follows it by nonce. Always VALID (perhaps with no transaction) or ERROR. */
+    void (*build)(void *ctx, const struct execution_block *b, execution_cb cb, void *arg);
     /* Executes a block on its parent; VALID iff payload and state_root equal `expect_*`. */
     void (*execute)(void *ctx, const struct execution_block *b, const struct hash *expect_payload, const struct hash *expect_state, execution_cb cb, void *arg);
     /* This payload is final: nothing beside it will be asked for any more. */

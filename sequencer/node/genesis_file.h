@@ -1,0 +1,13 @@
+/* genesis.json on disk <-> struct genesis. Read strictly: unknown keys, wrong types, duplicates are
+ * errors with the place. Owned: genesis_free frees the allocs. */
+#ifndef SEQUENCER_NODE_GENESIS_FILE_H
+#define SEQUENCER_NODE_GENESIS_FILE_H
+
+#include "proto/genesis.h"
+
+/* On success state_root and payload are filled too (through the ledger) and the epoch rules hold. */
+enum err genesis_file_read(struct genesis *out, const char *path, char *why, size_t why_len) MUST_USE;
+enum err genesis_file_write(const struct genesis *g, const char *path, char *why, size_t why_len) MUST_USE;
+void genesis_free(struct genesis *g);
+
+#endif
