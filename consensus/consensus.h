@@ -37,7 +37,8 @@ struct core_config {
     uint64_t start_us;             /* now */
     uint64_t head_stall_us;        /* configured part of *head stall* (CONSENSUS 6); 0 = 1 s */
     bool observe_until_cleared;    /* amnesiac (CONSENSUS 8) */
-    bool ask_before_signing;       /* first signature waits for other members' answers */
+    bool ask_before_signing;       /* first signature waits for other members' answers, or 0.5 s */
+    bool ask_without_limit;        /* journal was one step behind: waits for the answers alone */
     struct core_crypto crypto;
 };
 
@@ -112,13 +113,15 @@ enum effect_kind {
     EFFECT_SEND,
     EFFECT_BUILD,        /* ask the builder for a payload on an executed parent */
     EFFECT_CANCEL,       /* the payload asked for is not needed any more */
-    EFFECT_EXECUTE,      /* body present, parent executed: run it; retry errors (50 ms … 2 s) */
+    EFFECT_EXECUTE,      /* body present: run it after its ancestors; retry errors (50 ms … 2 s) */
     EFFECT_FETCH,        /* get header and body of a block by hash from this peer */
     EFFECT_STORE,        /* a valid header with system section: write it as it arrives, no sync */
     EFFECT_NOTARIZED,    /* notarized and executed here: reversible */
-    EFFECT_FINAL,        /* final, with all ancestors; one effect a block, parents first */
+    EFFECT_FINAL,        /* final, body here; one effect a block, parents first; the driver executes
+                          * it if it has not yet, and reports that too */
     EFFECT_SKIPPED,      /* a skip certificate is held: a turn, or the rest of it, is void */
     EFFECT_ENTERED,      /* the current slot moved */
+    EFFECT_BAN,          /* a peer sent bad bytes or a bad own signature: cut and ban it */
     EFFECT_EVIDENCE,     /* a provable fault */
     EFFECT_ALARM         /* operator must look */
 };
@@ -209,6 +212,10 @@ struct effect {
         } entered;
         struct {
             int member;
+            const char *why;         /* static */
+        } ban;
+        struct {
+            int member;
             uint64_t slot;
             uint8_t first_kind;      /* 0: proposal, else vote kind */
             uint8_t second_kind;
@@ -254,6 +261,9 @@ enum err core_restore_certificate(struct core *core, const struct certificate *c
 enum err core_restore_vote(struct core *core, const struct vote *vote) MUST_USE;
 void core_restore_proposing(struct core *core, uint64_t turn);
 void core_restore_sequence(struct core *core, uint64_t sequence);
+/* Closes the restart: own votes go back into the tally, the current slot is entered. Call last,
+ * also after a first start. */
+void core_start(struct core *core, uint64_t now_us);
 
 /* The one door. Clears `out` first. */
 void core_step(struct core *core, const struct event *event, struct effects *out);

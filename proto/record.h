@@ -10,6 +10,8 @@ struct journal_step {
     uint64_t sequence;
     uint64_t epoch;
     bool amnesiac;             /* the first record of a journal made for a known key */
+    bool cleared;              /* amnesia ends here (CONSENSUS 8) */
+    uint64_t clearing_slot;    /* nothing at or below it is signed again */
     bool proposing;
     uint64_t proposing_turn;
     struct vote *vote;         /* own votes */
