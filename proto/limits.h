@@ -30,7 +30,7 @@
     LIMIT(FRAME_BODY, 4718592, "bytes", "connection cut")                                      \
     LIMIT(FRAME_TXS, 1048576, "bytes", "connection cut")                                       \
     LIMIT(FRAME_SYNC, 8388608, "bytes", "connection cut")                                      \
-    LIMIT(LANE_FRAMES, 4096, "frames", "oldest of the lane dropped, counted")                  \
+    LIMIT(LANE_FRAMES, 4096, "frames", "votes: oldest dropped; else refused; counted")         \
     LIMIT(LANE_BYTES, 33554432, "bytes", "lane refuses, counted")                              \
     LIMIT(PEER_CONNECTIONS, 64, "connections", "refused")                                      \
     LIMIT(PEER_HANDSHAKES, 64, "handshakes", "refused")                                        \
@@ -39,6 +39,13 @@
     LIMIT(BAN_MAX_MS, 3600000, "ms", "longest ban")                                            \
     LIMIT(DIAL_MIN_MS, 20, "ms", "first wait before dialling again; doubles, with jitter")     \
     LIMIT(DIAL_MAX_MS, 1000, "ms", "longest wait before dialling again")                       \
+    LIMIT(PEER_IDLE_MS, 15000, "ms", "silent connection closed, dialled again")                \
+    LIMIT(PEER_RETRY_MS, 100, "ms", "reset connection: longest wait for one retry")            \
+    LIMIT(PEER_RETRY_RTT_MS, 40, "ms", "RTT up to which a reset is retried (CONSENSUS 6)")     \
+    LIMIT(PEER_FRAMES, 20000, "frames/s", "peer cut and banned: budget")                       \
+    LIMIT(PEER_FAILURES, 16, "handshakes/s", "failed, per address: more are refused")          \
+    LIMIT(PEER_ADDRESSES, 64, "addresses", "the one seen longest ago is forgotten")            \
+    LIMIT(PEER_WRITE_BYTES, 262144, "bytes", "a loop turn writes no more to one peer")         \
     LIMIT(SYNC_BLOCKS, 64, "blocks", "an answer holds no more; the asker asks again")          \
     LIMIT(SYNC_BYTES, 4194304, "bytes", "an answer holds no more; the asker asks again")       \
     LIMIT(BLOCK_CACHE_BYTES, 67108864, "bytes", "older bodies are read from disk")             \
@@ -59,7 +66,7 @@
     LIMIT(RPC_IDLE_MS, 120000, "ms", "connection closed")                                      \
     LIMIT(RPC_SUBSCRIPTIONS, 64, "subscriptions", "refused, per connection")                   \
     LIMIT(RPC_OUT_BYTES, 16777216, "bytes", "slow reader disconnected")                        \
-    LIMIT(CLIENT_ANSWER, 33554432, "bytes", "the tools refuse a larger answer")                  \
+    LIMIT(CLIENT_ANSWER, 33554432, "bytes", "the tools refuse a larger answer")                   \
     LIMIT(LOG_LINE, 4096, "bytes", "line cut")                                                 \
     LIMIT(INCIDENTS, 1024, "incidents", "oldest forgotten")                                    \
     LIMIT(STORAGE_QUEUE, 8192, "writes", "waits for the storage thread")                       \
