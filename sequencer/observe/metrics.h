@@ -31,7 +31,6 @@ double metrics_get(const struct metrics *m, enum metric id, int label); /* histo
 /* The exposition, malloc'ed; the caller frees it. */
 char *metrics_text(const struct metrics *m, size_t *n);
 
-
 /* One line of the table, for `baton help metrics` and the generated documents. */
 struct metric_description {
     const char *name;      /* without the prefix baton_ */
