@@ -1,0 +1,472 @@
+/* The parts of one node, seen by the files of sequencer/node/ only. Everything here belongs to the
+ * loop thread; work that costs time goes to the loop's workers and comes back.
+ *
+ * The core is asked through one door (driver_give); what it answers is carried out in order
+ * (effects.c). Prefixes say in which file a function stands. */
+#ifndef SEQUENCER_NODE_PARTS_H
+#define SEQUENCER_NODE_PARTS_H
+
+#include <stdio.h>
+#include <uthash.h>
+#include <uv.h>
+
+#include "consensus/consensus.h"
+#include "p2p/p2p.h"
+#include "proto/genesis.h"
+#include "proto/tx.h"
+#include "sequencer/execution/ledger_service.h"
+#include "sequencer/mempool/mempool.h"
+#include "sequencer/node/config.h"
+#include "sequencer/observe/incidents.h"
+#include "sequencer/observe/log.h"
+#include "sequencer/observe/metrics.h"
+#include "sequencer/rpc/rpc.h"
+#include "storage/storage.h"
+
+struct node;
+
+enum {
+    BUILDS = 8,                  /* payloads asked for or kept */
+    SLICE_TXS = 64,              /* sender recoveries of one piece of work: below 3 ms */
+    INLINE_TXS = 2,              /* so few are recovered on the loop: a worker would take longer */
+    ROOT_INLINE_BYTES = 262144,  /* larger bodies are hashed on a worker */
+    FINAL_QUEUE_SYNC = 128       /* no more ranges are asked for while so many wait for execution */
+};
+
+/* ---- driver.c ------------------------------------------------------------------------------- */
+
+/* A message that waits for the write that gates it (CONSENSUS 8). */
+struct held_send {
+    struct held_send *next;
+    uint64_t gate;
+    int to;
+    size_t n;
+    uint8_t frame[];
+};
+
+struct driver {
+    struct core *core;
+    void *memory;
+    struct effects *effects;
+    struct event *queue;         /* ring of events that arose while a step was carried out */
+    size_t queue_cap, queue_at, queue_n;
+    bool running;
+    bool messages;               /* some were given since the last tick */
+    int reading;                 /* member whose message is being given, -1 */
+    bool ban_reading;
+    /* driver_store.c */
+    uint64_t persisted;          /* highest sequence known durable */
+    uint64_t submitted;
+    bool failed, lost_step, retrying;
+    struct held_send *held, **held_end;
+    struct certificate *cert;    /* scratch: certificates of a step, side by side */
+    size_t cert_cap;
+    uv_work_t retry_work;
+    enum err retry_err;
+    uint64_t retry_sequence;
+    struct { uint64_t sequence; bool sync; } *step; /* ring of steps in flight */
+    size_t step_cap, step_at, step_n;
+    struct message_arena arena;
+    /* driver_time.c */
+    int timer_fd;
+    uv_poll_t timer;
+    uv_check_t check;
+    uv_prepare_t prepare;
+    uint64_t deadline_us;
+    uint64_t turn_started_us, turn_idle_ns;
+    int64_t skew_ms;
+    FILE *trace;
+};
+
+enum err driver_open(struct node *n) MUST_USE;
+void driver_close(struct node *n);
+uint64_t driver_now(void);                 /* monotonic, us */
+uint64_t driver_wall(const struct node *n);/* Unix time, ms, with the skew of a drill */
+/* Gives an event to the core; its times are filled in here. An event without a message may be
+ * given at any time; while a step is carried out it waits for its turn. */
+void driver_give(struct node *n, struct event event);
+void driver_tick(struct node *n, uint64_t late_us);
+
+void effects_run(struct node *n, const struct effects *out);
+
+/* driver_store.c */
+void store_step(struct node *n, const struct effect *e);
+void store_hold(struct node *n, int to, uint64_t gate, const struct message *m);
+void store_drain(struct node *n);          /* takes completions from storage */
+void store_retry(struct node *n);          /* after a failure, every second */
+
+/* driver_time.c */
+enum err time_open(struct node *n) MUST_USE;
+void time_close(struct node *n);
+
+/* driver_net.c */
+struct p2p_handlers net_handlers(struct node *n);
+void net_send(struct node *n, int to, const struct message *m);
+bool net_up(const struct node *n, int member);
+
+/* trace.c */
+void trace_event(struct node *n, const struct event *e);
+
+/* ---- blocks.c, body_check.c ------------------------------------------------------------------ */
+
+enum entry_body {
+    ENTRY_NONE,      /* no body here */
+    ENTRY_STASHED,   /* bytes that came before the header: unchecked */
+    ENTRY_LOADED,    /* from own disk: root checked when it was stored, senders not known */
+    ENTRY_CHECKING,
+    ENTRY_GOOD,
+    ENTRY_BAD        /* hashes to its root, breaks a stateless check (N5) */
+};
+enum entry_run { ENTRY_NOT_RUN, ENTRY_WANTED, ENTRY_RUNNING, ENTRY_VALID, ENTRY_INVALID };
+
+/* A block as far as it is here. */
+struct block_entry {
+    struct hash hash;
+    UT_hash_handle hh;
+    struct block_entry *prev, *next;       /* least recently used first */
+    struct node *node;
+    bool has_head;
+    struct block_head head;                /* head.system is owned */
+    enum entry_body body_state;
+    uint8_t *body;
+    size_t body_len;
+    bool stored;                           /* head and body were handed to storage */
+    bool final;                            /* by the core */
+    bool done;                             /* final and executed here: part of `latest` */
+    uint32_t pins;                         /* work under way that points here */
+    uint32_t txs;
+    struct execution_tx *tx;               /* raw views into body, senders */
+    struct hash *tx_hash;
+    struct address *tx_sender;
+    uint64_t *tx_nonce;
+    enum entry_run run;
+    bool in_queue;                         /* of execute.c */
+    struct block_entry *run_next;
+    uint64_t run_started_us, run_retry_us, run_wait_us;
+    bool has_info;
+    struct payload_info info;
+    uint64_t arrival_us;
+    uint64_t final_us;
+    size_t weight;                         /* bytes counted */
+    /* body_check.c */
+    uint32_t check_left;
+    bool check_ok;
+};
+
+struct blocks {
+    struct block_entry *table;
+    struct block_entry *lru;
+    size_t bytes;
+};
+
+/* NULL: not in memory. */
+struct block_entry *blocks_find(struct node *n, const struct hash *hash);
+/* In memory or made; NULL: out of memory. */
+struct block_entry *blocks_get(struct node *n, const struct hash *hash);
+struct block_entry *blocks_put_head(struct node *n, const struct block_head *head);
+bool blocks_put_body(struct node *n, struct block_entry *e, struct bytes body, enum entry_body state);
+void blocks_drop_body(struct node *n, struct block_entry *e);
+/* In memory, or read from disk: the head and, where stored, the body. NULL: not here. */
+struct block_entry *blocks_load(struct node *n, const struct hash *hash);
+/* Counts the entry anew and lets the oldest go. */
+void blocks_weigh(struct node *n, struct block_entry *e);
+/* Forgets blocks at or below `slot` that did not become final. */
+void blocks_forget_below(struct node *n, uint64_t slot);
+void blocks_store(struct node *n, struct block_entry *e);
+void blocks_close(struct node *n);
+bool blocks_is_empty(const struct header *h);
+
+/* Bytes of a body arrived from a peer or the builder. */
+void body_arrived(struct node *n, const struct hash *block, struct bytes body);
+/* A valid header arrived: a body that waited for it is looked at. */
+void body_head_here(struct node *n, struct block_entry *e);
+/* Finds the senders of a body that is here; goes on in execute.c and finality.c when done. */
+void body_check(struct node *n, struct block_entry *e);
+
+/* ---- execute.c, taken.c, build.c -------------------------------------------------------------- */
+
+struct executes {
+    struct block_entry *first;             /* wanted, in order of asking */
+    uint64_t retry_us;                     /* 0: nothing waits for a time */
+};
+
+void execute_want(struct node *n, struct block_entry *e);
+void execute_pump(struct node *n);
+
+/* Which transactions stand in unfinalized ancestors. */
+struct taken {
+    const struct hash **slot;
+    uint32_t mask, used;
+    uint64_t seed;
+};
+void taken_chain(struct node *n, struct taken *t, const struct hash *tip);
+bool taken_has(void *taken, const struct hash *hash);
+void taken_free(struct taken *t);
+
+struct build {
+    struct node *node;
+    enum { BUILD_FREE, BUILD_ASKED, BUILD_KEPT } state;
+    uint64_t number;
+    bool cancelled;
+    uint64_t asked_us;
+    struct hash body_root;
+    uint8_t *body;
+    size_t body_len;
+};
+
+struct builds {
+    struct build build[BUILDS];
+    struct mempool_candidate *candidate;
+    struct execution_tx *tx;
+    struct taken taken;
+};
+
+void build_ask(struct node *n, const struct effect *e);
+void build_cancel(struct node *n, uint64_t number);
+/* The body of an own proposal leaves the kept payloads for the cache. */
+void build_proposed(struct node *n, const struct block_head *head);
+void build_close(struct node *n);
+
+/* ---- finality.c ------------------------------------------------------------------------------- */
+
+struct final_item {
+    struct final_item *next;
+    struct hash block;
+};
+
+struct finality {
+    struct final_item *first, **end;
+    uint32_t waiting;
+    bool finalizing;
+    bool diverged;
+    uint64_t slot, height;                 /* highest block that the core delivered */
+    uint64_t seen_us;
+    /* `latest`: final and executed here. Number 0 is the genesis. */
+    uint64_t latest_slot, latest_number;
+    struct hash latest_payload, latest_block;
+    uint64_t latest_ms;
+    struct hash tip;                       /* highest block with a good body: what a build follows */
+    uint64_t tip_slot;
+};
+
+void finality_final(struct node *n, const struct effect *e);
+void finality_pump(struct node *n);
+void finality_tip(struct node *n, const struct block_entry *e);
+void finality_close(struct node *n);
+
+/* ---- intake.c, pool_restore.c ------------------------------------------------------------------ */
+
+/* One raw transaction on its way in. */
+struct intake_tx {
+    struct intake_tx *next;
+    int from;                              /* member, -1: submitted here */
+    rpc_submit_cb cb;
+    void *arg;
+    uint64_t at_us;
+    struct tx tx;
+    struct address sender;
+    enum tx_error error;
+    uint32_t n;
+    uint8_t raw[];
+};
+
+/* Submitted here: waits for its acknowledgement, then for its block. */
+struct intake_wait {
+    struct hash hash;
+    UT_hash_handle hh;
+    rpc_submit_cb cb;                      /* NULL: answered */
+    void *arg;
+    uint32_t acks;                         /* members where it is durable */
+    uint64_t at_us, sent_us;
+};
+
+struct intake_stored {
+    struct hash hash;
+    int from;
+};
+
+struct intake_batch {
+    struct intake_batch *next;
+    uint64_t token;
+    uint32_t n, cap;
+    struct intake_stored *item;
+};
+
+struct intake {
+    struct intake_tx *first, **end;        /* not yet looked at */
+    uint32_t incoming, working;
+    struct intake_wait *wait;
+    uint32_t unanswered;
+    struct intake_tx *admitted, **admitted_end; /* to be stored and sent in this loop turn */
+    uint32_t admitted_n;
+    struct intake_batch *batch, **batch_end;    /* written, not yet durable */
+    uint64_t token;
+};
+
+void intake_open(struct node *n);
+void intake_submit(struct node *n, struct bytes raw, rpc_submit_cb cb, void *arg);
+void intake_from_peer(struct node *n, int member, const struct message *m);
+void intake_acked(struct node *n, int member, const struct message *m);
+/* Once a loop turn: what arrived goes to the workers, what was admitted to disk and peers. */
+void intake_turn(struct node *n);
+void intake_stored(struct node *n, uint64_t token, enum err e);
+void intake_final(struct node *n, const struct hash *tx);
+void intake_sweep(struct node *n);         /* repeats, gives up */
+void intake_peer_up(struct node *n, int member);
+void intake_close(struct node *n);
+/* Puts what the disk holds back into the pool. */
+enum err pool_restore(struct node *n) MUST_USE;
+void pool_erase(struct node *n, const struct hash *tx, uint32_t txs);
+
+/* ---- sync.c ------------------------------------------------------------------------------------ */
+
+struct peer_view {
+    bool heard;
+    struct status status;                  /* the last one */
+    uint64_t first_final;                  /* final slot in the first status since the start */
+};
+
+struct syncing {
+    int asked;                             /* member asked, -1 */
+    uint64_t asked_us;
+    uint64_t above;
+    uint32_t next_peer;
+    bool active;                           /* too far behind to lead */
+};
+
+void sync_status(struct node *n, int member, const struct status *s);
+void sync_check(struct node *n);
+void sync_blocks(struct node *n, int member, const struct message *m);
+void sync_serve_range(struct node *n, int member, const struct message *m);
+void sync_serve_fetch(struct node *n, int member, const struct hash *block);
+void sync_fetch(struct node *n, const struct hash *block, int peer);
+
+/* ---- health.c ---------------------------------------------------------------------------------- */
+
+struct health {
+    uv_timer_t timer;
+    uint64_t beats;
+    /* calls to the execution client */
+    uint32_t outstanding;
+    uint64_t idle_end_us, answered_us;
+    bool dry_running;
+    uint64_t dry_asked_us, dry_ok_us;
+    uint32_t sent_not_ready;
+    bool sent_pending, sent_draining, sent_any;
+    bool pool_changed;                     /* look at `pending` again in this loop turn */
+    bool pending;
+    uint64_t draining_until_us;            /* 0: not; UINT64_MAX: for good */
+    bool hand_over;                        /* draining until the own turn ended */
+    struct { uint64_t p50, p99; } latency[LIMIT_MEMBERS];
+    uint64_t quorum_us;                    /* a quorum is connected since, 0: never was */
+    int shown_leader;
+};
+
+void health_open(struct node *n);
+void health_close(struct node *n);
+void health_client_asked(struct node *n);
+void health_client_answered(struct node *n);
+void health_turn(struct node *n);          /* end of a loop turn: `pending` */
+uint32_t health_not_ready(struct node *n);
+uint64_t health_client_silent(const struct node *n);
+
+/* ---- incident_book.c: effects into incidents, metrics, alarms ------------------------------------ */
+
+struct book {
+    bool open;
+    uint64_t open_from, open_to;           /* numbers of incidents not yet over */
+    uint64_t last_final_ms, last_final_us;
+    int reason_label[SKIP_REASONS];
+    int kind_label[4];
+    int peer_label[LIMIT_MEMBERS];
+    int head_label[3];
+    int op_label[3];
+};
+
+void book_open(struct node *n);
+void book_skipped(struct node *n, const struct effect *e);
+void book_final(struct node *n, const struct header *h);
+void book_proposal(struct node *n, const struct header *h);
+void book_votes(struct node *n, const struct effect *e);
+void book_evidence(struct node *n, const struct effect *e);
+void book_alarm(struct node *n, const struct effect *e);
+void book_gauges(struct node *n);
+void book_limit(struct node *n, const char *limit);
+
+/* ---- restart.c, ledger_start.c ------------------------------------------------------------------ */
+
+enum err restart_core(struct node *n, char *why, size_t why_len) MUST_USE;
+/* The ledger at the final head, from stored accounts and final blocks above them. */
+enum err ledger_start(struct node *n, char *why, size_t why_len) MUST_USE;
+void ledger_persist(void *node, const struct ledger_account *changed, size_t count, const struct payload_info *head);
+/* What a final block adds to the tables: payload, transaction index; its transactions leave the
+ * stored pool. */
+void ledger_record_block(struct node *n, const struct payload_info *info, const struct hash *tx, uint32_t txs);
+
+/* ---- chain_view.c, chain_documents.c, admin.c ---------------------------------------------------- */
+
+extern const struct rpc_backend chain_backend;
+/* False while the node is below the heads that it may have shown before (CONSENSUS 8). */
+bool view_ready(struct node *n);
+enum err view_block(struct node *n, struct block_entry *e, struct rpc_block *out);
+enum err view_hash_at(struct node *n, uint64_t number, struct hash *out);
+void documents_answer(void *node, enum rpc_document kind, const struct rpc_query *q, rpc_answer_cb cb, void *arg);
+struct json_object *documents_certificate(struct node *n, uint64_t number, enum err *e);
+struct json_object *document_status(struct node *n);
+struct json_object *json_hash(const struct hash *h);
+struct json_object *json_address(const struct address *a);
+struct json_object *json_hex(const uint8_t *p, size_t n);
+void admin_answer(void *node, enum rpc_admin_call call, const struct rpc_query *q, rpc_answer_cb cb, void *arg);
+
+struct chaos {
+    uint32_t cut;                          /* members, bit i = member i */
+    uint32_t slow_ms, drop_percent;
+    bool stall;
+};
+
+/* ---- the node -------------------------------------------------------------------------------------- */
+
+struct node {
+    const struct config *config;
+    struct genesis genesis;
+    struct epoch_config epoch;
+    struct header anchor;
+    struct hash anchor_hash;
+    struct secret_key *key;
+    struct address address;
+    int self;                              /* member index, -1: observer */
+    uint8_t instance[16];
+    uv_loop_t loop;
+    struct storage *storage;
+    enum storage_verdict verdict;
+    uv_async_t storage_wake;
+    struct ledger *ledger_object;          /* until the service takes it */
+    struct ledger_service *ledger;
+    struct execution execution;
+    struct mempool *mempool;
+    struct p2p *p2p;
+    struct rpc *rpc;
+    struct metrics *metrics;
+    struct incidents *incidents;
+    struct driver driver;
+    struct blocks blocks;
+    struct executes executes;
+    struct builds builds;
+    struct finality finality;
+    struct intake intake;
+    struct syncing syncing;
+    struct peer_view peer[LIMIT_MEMBERS];
+    struct health health;
+    struct book book;
+    struct chaos chaos;
+    char *admin_token;
+    uint64_t started_us;
+    uint64_t own_finalized;                /* highest slot with an own finalize vote at the start */
+    bool stopping;
+    uint64_t stop_at_us;
+    uint32_t closing;                      /* parts that still close */
+};
+
+int node_exit_code(enum err e);
+
+#endif
