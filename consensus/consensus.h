@@ -152,7 +152,8 @@ struct effect {
             uint64_t sequence;       /* ascending, from 1 above the restored one */
             bool sync;               /* false: may ride with the next synced write */
             bool amnesiac;
-            bool cleared;            /* amnesia cleared: record it */
+            bool cleared;            /* amnesia cleared: record it, with clearing_slot */
+            uint64_t clearing_slot;
             bool proposing;
             uint64_t proposing_turn;
             const struct vote *vote;
@@ -261,9 +262,11 @@ enum err core_restore_certificate(struct core *core, const struct certificate *c
 enum err core_restore_vote(struct core *core, const struct vote *vote) MUST_USE;
 void core_restore_proposing(struct core *core, uint64_t turn);
 void core_restore_sequence(struct core *core, uint64_t sequence);
+/* Nothing at or below this slot is signed any more (the clearing block of an amnesia). */
+void core_restore_floor(struct core *core, uint64_t slot);
 /* Closes the restart: own votes go back into the tally, the current slot is entered. Call last,
- * also after a first start. */
-void core_start(struct core *core, uint64_t now_us);
+ * also after a first start. `scratch` is used and emptied: what is restored is on disk already. */
+void core_start(struct core *core, uint64_t now_us, struct effects *scratch);
 
 /* The one door. Clears `out` first. */
 void core_step(struct core *core, const struct event *event, struct effects *out);
@@ -289,7 +292,7 @@ struct core_view {
     uint64_t stall_since_us;           /* 0: none */
     int stall_reason;                  /* enum skip_reason, -1: none */
 };
-void core_get_view(const struct core *core, struct core_view *out);
+void core_get_view(struct core *core, struct core_view *out);
 
 /* The own status as it would be sent now (without the driver's clocks and pings). */
 void core_get_status(const struct core *core, struct status *out);

@@ -1,0 +1,403 @@
+/* The leader of a turn: pace, build, propose, hand over early (CONSENSUS 7). */
+#include "consensus/core.h"
+#include "proto/keccak.h"
+
+enum { MS = 1000, PROPOSING_AHEAD = 2, READY_HEARD_US = 1000 * MS };
+
+/* ---- readiness --------------------------------------------------------------------------------- */
+
+static bool behind(struct core *c)
+{
+    uint32_t waiting = 0;
+    for (uint32_t i = 0; i < c->blocks_used; i++) {
+        const struct block_record *b = &c->block[c->block_list[i]];
+        waiting += b->notarized && !block_executed(c, b);
+    }
+    struct slot_record *top = slot_find(c, c->highest_notarized);
+    bool unknown = top != NULL && (top->has_cert & 1u << NOTARIZE) != 0 && block_find(c, &top->cert[NOTARIZE].block) == NULL;
+    return unknown || waiting > c->epoch->params.depth || !block_executed(c, block_root(c));
+}
+
+uint32_t ready_verdict(struct core *c)
+{
+    uint32_t bits = c->driver_not_ready;
+    bits |= c->amnesiac || c->asking ? NOT_READY_AMNESIAC : 0;
+    bits |= c->stopped ? NOT_READY_STOPPED : 0;
+    bits |= c->disk_failed ? NOT_READY_DISK : 0;
+    bits |= c->draining ? NOT_READY_DRAINING : 0;
+    bits |= behind(c) ? NOT_READY_BEHIND : 0;
+    return bits;
+}
+
+/* Does another leader of the next n turns say that it is ready? */
+bool other_ready(const struct core *c)
+{
+    uint64_t turn = turn_of(c, c->cur);
+    for (uint64_t t = turn + 1; t <= turn + c->n; t++) {
+        int leader = rotation_leader(c, t);
+        const struct peer_state *p = &c->peer[leader];
+        if (leader != c->config.self && p->has_status && p->not_ready == 0 && p->heard_us + READY_HEARD_US > c->now_us) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- PROPOSING: once per turn, written ahead (T7) ------------------------------------------------- */
+
+static struct turn_record *announce(struct core *c, uint64_t turn)
+{
+    struct turn_record *t = turn_get(c, turn);
+    if (t == NULL || t->proposing || t->proposing_found || c->step_proposing || !sign_allowed(c)) {
+        return t;
+    }
+    t->proposing = true;
+    t->proposing_seq = c->sequence + 1;
+    c->step_proposing = true;
+    c->step_proposing_turn = turn;
+    return t;
+}
+
+void lead_prepare(struct core *c)
+{
+    uint64_t turn = turn_of(c, c->cur);
+    if (c->config.self >= 0 && rotation_leader(c, turn + 1) == c->config.self &&
+        c->cur + PROPOSING_AHEAD >= turn_last(c, turn)) {
+        announce(c, turn + 1);
+    }
+}
+
+/* ---- what to build on, and when ------------------------------------------------------------------- */
+
+static bool may_propose(struct core *c, uint64_t turn, uint64_t s)
+{
+    if (c->lead.ended || s > turn_last(c, turn) || s > c->cur + c->epoch->params.depth || turn_skipped(c, s)) {
+        return false;
+    }
+    /* An own skip in this turn that nothing excuses: the rest of the turn is not ours. */
+    for (uint64_t u = turn_first(c, turn); u <= s; u++) {
+        if (u > c->highest_final && own_has(c, u, SKIP)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool cannot_finish(struct core *c, uint64_t turn)
+{
+    uint32_t mask = timing_unheard(c);
+    for (uint64_t u = turn_first(c, turn); u <= c->lead.proposed + 1; u++) {
+        const struct slot_record *r = u > c->highest_final ? slot_find(c, u) : NULL;
+        mask |= r != NULL ? tally_mask(c, r, SKIP, NULL) : 0;
+    }
+    return c->cur > turn_first(c, turn) && members_weight(c->epoch, mask) > c->epoch->total - c->epoch->quorum;
+}
+
+/* The timestamp rule: parent + step, or whole steps later when the wall clock ran ahead. */
+static uint64_t timestamp_for(const struct core *c, const struct block_record *parent, uint64_t due_us)
+{
+    uint64_t step = c->epoch->params.block_time_ms;
+    uint64_t least = parent->head.header.timestamp_ms + step;
+    uint64_t wall = c->wall_ms + (due_us > c->now_us ? (due_us - c->now_us) / MS : 0);
+    if (c->epoch->params.pace != PACE_FIXED) {
+        return max_u64(least, wall);
+    }
+    uint64_t behind_ms = wall > least ? wall - least : 0;
+    return least + behind_ms / step * step;
+}
+
+static void ask_build(struct core *c, uint64_t s, const struct block_record *parent, uint64_t due_us)
+{
+    struct lead *l = &c->lead;
+    struct effect *e = effect_new(c, EFFECT_BUILD);
+    if (e == NULL) {
+        return;
+    }
+    l->build = ++c->builds;
+    l->build_slot = s;
+    l->build_parent = parent->head.hash;
+    l->build_asked_us = c->now_us;
+    l->build_time_ms = timestamp_for(c, parent, due_us);
+    l->has_payload = false;
+    l->build_failed = false;
+    const struct header *h = &parent->head.header;
+    e->u.build.number = l->build;
+    e->u.build.slot = s;
+    e->u.build.parent = parent->head.hash;
+    e->u.build.payload_parent = h->payload;
+    e->u.build.parent_state = h->state_root;
+    e->u.build.parent_height = h->height;
+    e->u.build.timestamp_ms = l->build_time_ms;
+    e->u.build.max_txs = 0;
+}
+
+void lead_built(struct core *c, const struct built_payload *p)
+{
+    struct lead *l = &c->lead;
+    if (l->build == 0 || p->build != l->build) {
+        return;
+    }
+    l->has_payload = p->ok;
+    l->build_failed = !p->ok;
+    l->payload = *p;
+}
+
+/* ---- making a block --------------------------------------------------------------------------------- */
+
+static bool skips_between(struct core *c, const struct block_record *parent, uint64_t s, struct system_parts *parts)
+{
+    const struct header *h = &parent->head.header;
+    uint64_t turn = turn_of(c, s);
+    uint64_t t = h->slot == 0 ? 0 : turn_of(c, h->slot);
+    if (h->slot != 0 && ((h->flags & FLAG_LAST) != 0 || h->slot == turn_last(c, t))) {
+        t++;
+    }
+    uint64_t n = turn > t ? turn - t : 0;
+    struct skipped_turn *list = scratch_take(c, (size_t)(n + 1) * sizeof *list);
+    if (list == NULL) {
+        return false;
+    }
+    for (size_t i = 0; t < turn; t++, i++) {
+        const struct turn_record *r = turn_find(c, t);
+        if (r == NULL || !r->skipped) {
+            return false;
+        }
+        list[i] = (struct skipped_turn){t, r->skip.slot};
+    }
+    parts->skipped = list;
+    parts->skipped_n = (size_t)n;
+    return true;
+}
+
+static bool make_system(struct core *c, struct block_head *head, const struct block_record *parent)
+{
+    struct system_parts parts = {0};
+    uint64_t s = head->header.slot;
+    if (s == turn_first(c, turn_of(c, s)) && !skips_between(c, parent, s, &parts)) {
+        return false;
+    }
+    size_t cap = 64 + parts.skipped_n * 24;
+    uint8_t *out = scratch_take(c, cap);
+    size_t n = 0;
+    if (out == NULL || system_encode(out, cap, &n, &parts) != OK) {
+        return false;
+    }
+    head->system = bytes_of(out, n);
+    head->header.system_root = keccak256(out, n);
+    return true;
+}
+
+static void fill_header(struct core *c, struct header *h, uint64_t s, const struct block_record *parent, uint8_t flags)
+{
+    const struct header *p = &parent->head.header;
+    const struct lead *l = &c->lead;
+    *h = (struct header){.chain_id = c->epoch->chain_id, .genesis = c->epoch->genesis, .epoch = c->epoch->epoch,
+                         .config = c->epoch->hash, .slot = s, .flags = flags, .parent_slot = p->slot,
+                         .parent = parent->head.hash, .leader = (uint8_t)c->config.self, .payload_parent = p->payload};
+    if ((flags & FLAG_EMPTY) != 0) {
+        h->height = p->height;
+        h->payload = p->payload;
+        h->state_root = p->state_root;
+        h->body_root = keccak256("", 0);
+        h->timestamp_ms = timestamp_for(c, parent, c->now_us);
+        return;
+    }
+    h->height = p->height + 1;
+    h->payload = l->payload.payload;
+    h->state_root = l->payload.state_root;
+    h->body_root = l->payload.body_root;
+    h->body_len = l->payload.body_len;
+    h->timestamp_ms = l->build_time_ms;
+}
+
+static void send_proposal(struct core *c, const struct block_record *b, int to)
+{
+    const struct turn_record *t = turn_find(c, turn_of(c, b->head.header.slot));
+    struct message *m = message_new(c, MSG_PROPOSAL);
+    if (m == NULL || t == NULL) {
+        return;
+    }
+    m->u.proposal.head = b->head;
+    if (b->head.header.slot == turn_first(c, t->turn)) {
+        bundle_fill(c, &m->u.proposal.justification, to);
+    }
+    effect_send(c, to, t->proposing_seq > c->persisted ? t->proposing_seq : 0, m);
+}
+
+static bool propose(struct core *c, uint64_t s, const struct block_record *parent, uint8_t flags)
+{
+    struct block_head head = {0};
+    fill_header(c, &head.header, s, parent, flags);
+    if (!make_system(c, &head, parent)) {
+        return false;
+    }
+    head.hash = header_hash(&head.header);
+    if (!sign_proposal(c, &head)) {
+        return false;
+    }
+    struct block_record *b = block_learn(c, &head, c->config.self);
+    if (b == NULL) {
+        return false;
+    }
+    b->proposed = true;
+    b->own = true;
+    b->body = BODY_GOOD;
+    struct lead *l = &c->lead;
+    l->proposed = s;
+    l->ended = (flags & FLAG_LAST) != 0;
+    bool starved = (flags & FLAG_EMPTY) != 0 && c->pending;
+    l->empty_run = starved ? l->empty_run + 1 : 0;
+    l->build = 0;
+    l->has_payload = false;
+    send_proposal(c, b, SEND_ALL);
+    return true;
+}
+
+void lead_resend(struct core *c, int to)
+{
+    if (c->lead.turn != turn_of(c, c->cur) || rotation_leader(c, c->lead.turn) != c->config.self) {
+        return;
+    }
+    for (uint64_t s = c->cur; s <= c->lead.proposed; s++) {
+        struct slot_record *r = slot_find(c, s);
+        for (int k = 0; r != NULL && k < SLOT_BLOCKS; k++) {
+            if (r->block[k] != NONE && c->block[r->block[k]].own) {
+                send_proposal(c, &c->block[r->block[k]], to);
+            }
+        }
+    }
+}
+
+/* ---- early hand-over ---------------------------------------------------------------------------------- */
+
+/* Has any of the last n turns of this chain brought a payload? Else nobody can build, and handing
+ * over in circles helps nobody. */
+static bool payload_lately(struct core *c, const struct block_record *parent)
+{
+    uint64_t turn = turn_of(c, c->cur);
+    const struct block_record *b = parent;
+    while (b != NULL && (b->head.header.flags & FLAG_EMPTY) != 0 && b != block_root(c)) {
+        b = block_parent(c, b);
+    }
+    if (b == NULL || b->head.header.slot == 0) {
+        return turn < c->n;
+    }
+    return turn_of(c, b->head.header.slot) + c->n >= turn;
+}
+
+static uint8_t empty_flags(struct core *c, const struct block_record *parent)
+{
+    const struct epoch_params *p = &c->epoch->params;
+    uint64_t silence = max_u64((uint64_t)p->block_time_ms * MS * 6 / 10, 100 * MS);
+    uint32_t run = p->turn_slots / 2 < 4 ? p->turn_slots / 2 : 4;
+    bool hung = c->client_silent_us >= silence;
+    bool starved = run > 0 && c->pending && c->lead.empty_run + 1 >= run;
+    bool give_up = (hung || starved) && other_ready(c) && payload_lately(c, parent);
+    return (uint8_t)(FLAG_EMPTY | (give_up ? FLAG_LAST : 0));
+}
+
+/* ---- driving ------------------------------------------------------------------------------------------- */
+
+struct schedule {
+    uint64_t due_us;      /* the interval has passed */
+    uint64_t send_us;     /* not before, when a payload is ready */
+    uint64_t empty_us;    /* no payload by then: EMPTY */
+    uint64_t build_us;    /* ask for a payload then */
+    bool payload;         /* a payload is wanted at all */
+};
+
+static struct schedule schedule_of(struct core *c, uint64_t s, const struct block_record *parent)
+{
+    const struct epoch_params *p = &c->epoch->params;
+    bool first = s == turn_first(c, turn_of(c, s));
+    struct schedule x = {0};
+    x.due_us = timing_interval_due(c, s, parent);
+    x.send_us = x.due_us;
+    x.payload = (p->pace == PACE_FIXED || c->pending) && c->blocks_used < LIMIT_UNFINAL_BLOCKS;
+    if (p->pace == PACE_DEMAND && x.payload) {
+        x.send_us = min_u64(x.due_us, parent->arrival_us + (uint64_t)p->block_time_ms * MS);
+        x.build_us = 0;
+    } else {
+        /* No earlier than the build budget before it is due, so that what arrives until then is in. */
+        uint64_t budget = timing_build_budget(c);
+        x.build_us = x.due_us > budget ? x.due_us - budget : 0;
+    }
+    x.empty_us = x.payload ? x.due_us + timing_grace(c) / 3 : x.due_us;
+    if (x.payload && first && c->entered_us > x.due_us) {
+        x.empty_us = c->entered_us + timing_build_budget(c);
+    }
+    return x;
+}
+
+static bool payload_fits(const struct core *c, uint64_t s, const struct block_record *parent)
+{
+    const struct lead *l = &c->lead;
+    return l->build != 0 && l->build_slot == s && hash_equal(&l->build_parent, &parent->head.hash);
+}
+
+static bool propose_next(struct core *c, uint64_t s, const struct block_record *parent)
+{
+    struct schedule x = schedule_of(c, s, parent);
+    bool asked = payload_fits(c, s, parent);
+    if (x.payload && !asked && block_executed(c, parent)) {
+        if (c->now_us >= x.build_us) {
+            ask_build(c, s, parent, x.due_us);
+        } else {
+            timing_want(c, x.build_us);
+        }
+    }
+    uint8_t flags = c->draining || cannot_finish(c, turn_of(c, s)) ? FLAG_LAST : 0;
+    if (x.payload && asked && c->lead.has_payload) {
+        if (c->now_us >= x.send_us) {
+            return propose(c, s, parent, flags);
+        }
+        timing_want(c, x.send_us);
+        return false;
+    }
+    if (c->now_us < x.empty_us) {
+        timing_want(c, x.empty_us);
+        return false;
+    }
+    uint8_t empty = x.payload ? empty_flags(c, parent) : FLAG_EMPTY;
+    return propose(c, s, parent, (uint8_t)(flags | empty));
+}
+
+static void begin_turn(struct core *c, uint64_t turn)
+{
+    c->lead = (struct lead){.turn = turn};
+}
+
+/* The own block at this slot. */
+static struct block_record *own_block(struct core *c, uint64_t slot)
+{
+    struct slot_record *r = slot_find(c, slot);
+    for (int k = 0; r != NULL && k < SLOT_BLOCKS; k++) {
+        if (r->block[k] != NONE && c->block[r->block[k]].own) {
+            return &c->block[r->block[k]];
+        }
+    }
+    struct block_record *root = block_root(c);
+    return root->own && root->head.header.slot == slot ? root : NULL;
+}
+
+bool lead_drive(struct core *c)
+{
+    uint64_t turn = turn_of(c, c->cur);
+    if (c->config.self < 0 || rotation_leader(c, turn) != c->config.self || !sign_allowed(c)) {
+        return false;
+    }
+    if (c->lead.turn != turn) {
+        begin_turn(c, turn);
+    }
+    struct turn_record *t = announce(c, turn);
+    if (t == NULL || !t->proposing) {
+        return false;
+    }
+    bool first = c->lead.proposed == 0;
+    uint64_t s = first ? turn_first(c, turn) : c->lead.proposed + 1;
+    if ((first && c->cur != s) || !may_propose(c, turn, s)) {
+        return false;
+    }
+    const struct block_record *parent = first ? chain_parent(c, s, true) : own_block(c, s - 1);
+    return parent != NULL && propose_next(c, s, parent);
+}

@@ -1,0 +1,205 @@
+/* The tables of the core: records of slots, turns and blocks, bounded by number (CONSENSUS 10). */
+#include "consensus/core.h"
+
+static void stack_fill(uint32_t *stack, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        stack[i] = n - 1 - i;
+    }
+}
+
+void records_init(struct core *c)
+{
+    stack_fill(c->slot_free, LIMIT_CORE_RECORDS);
+    stack_fill(c->block_free, LIMIT_CORE_RECORDS);
+    stack_fill(c->turn_free, LIMIT_CORE_RECORDS);
+    stack_fill(c->spill_free, SYSTEM_SPILLS);
+    c->spills_free = SYSTEM_SPILLS;
+}
+
+static void list_remove(uint32_t *list, uint32_t *n, uint32_t record)
+{
+    for (uint32_t i = 0; i < *n; i++) {
+        if (list[i] == record) {
+            list[i] = list[--*n];
+            return;
+        }
+    }
+}
+
+struct slot_record *slot_find(struct core *c, uint64_t slot)
+{
+    uint32_t at = 0;
+    uint32_t i = index_next(&c->slot_index, slot, &at);
+    return i == UINT32_MAX ? NULL : &c->slot[i];
+}
+
+struct slot_record *slot_get(struct core *c, uint64_t slot)
+{
+    struct slot_record *r = slot_find(c, slot);
+    if (r != NULL) {
+        return r;
+    }
+    if (c->slots_used == LIMIT_CORE_RECORDS) {
+        effect_alarm(c, ALARM_RECORDS_FULL, slot, -1);
+        return NULL;
+    }
+    uint32_t i = c->slot_free[LIMIT_CORE_RECORDS - 1 - c->slots_used];
+    c->slot_list[c->slots_used++] = i;
+    r = &c->slot[i];
+    memset(r, 0, sizeof *r);
+    r->slot = slot;
+    r->own_skip_reason = -1;
+    for (int k = 0; k < SLOT_BLOCKS; k++) {
+        r->block[k] = NONE;
+    }
+    index_put(&c->slot_index, slot, i);
+    return r;
+}
+
+void slot_drop(struct core *c, uint64_t slot)
+{
+    struct slot_record *r = slot_find(c, slot);
+    if (r == NULL) {
+        return;
+    }
+    uint32_t i = (uint32_t)(r - c->slot);
+    index_erase(&c->slot_index, slot, i);
+    list_remove(c->slot_list, &c->slots_used, i);
+    c->slot_free[LIMIT_CORE_RECORDS - 1 - c->slots_used] = i;
+}
+
+struct turn_record *turn_find(const struct core *c, uint64_t turn)
+{
+    uint32_t at = 0;
+    uint32_t i = index_next(&c->turn_index, turn, &at);
+    return i == UINT32_MAX ? NULL : &c->turn[i];
+}
+
+struct turn_record *turn_get(struct core *c, uint64_t turn)
+{
+    struct turn_record *r = turn_find(c, turn);
+    if (r != NULL) {
+        return r;
+    }
+    if (c->turns_used == LIMIT_CORE_RECORDS) {
+        effect_alarm(c, ALARM_RECORDS_FULL, turn_first(c, turn), -1);
+        return NULL;
+    }
+    uint32_t i = c->turn_free[LIMIT_CORE_RECORDS - 1 - c->turns_used];
+    c->turn_list[c->turns_used++] = i;
+    r = &c->turn[i];
+    memset(r, 0, sizeof *r);
+    r->turn = turn;
+    r->own_reason = -1;
+    index_put(&c->turn_index, turn, i);
+    return r;
+}
+
+void turn_drop(struct core *c, uint64_t turn)
+{
+    struct turn_record *r = turn_find(c, turn);
+    if (r == NULL) {
+        return;
+    }
+    uint32_t i = (uint32_t)(r - c->turn);
+    index_erase(&c->turn_index, turn, i);
+    list_remove(c->turn_list, &c->turns_used, i);
+    c->turn_free[LIMIT_CORE_RECORDS - 1 - c->turns_used] = i;
+}
+
+static uint64_t block_key(const struct hash *hash)
+{
+    return load_be64(hash->b);
+}
+
+struct block_record *block_find(struct core *c, const struct hash *hash)
+{
+    uint32_t at = 0;
+    uint32_t i;
+    while ((i = index_next(&c->block_index, block_key(hash), &at)) != UINT32_MAX) {
+        if (hash_equal(&c->block[i].head.hash, hash)) {
+            return &c->block[i];
+        }
+    }
+    return NULL;
+}
+
+/* Copies the system section where it may stay; false: no room. */
+static bool keep_system(struct core *c, struct block_record *b, struct bytes system)
+{
+    uint8_t *to = b->inline_system;
+    if (system.n > SYSTEM_INLINE) {
+        if (system.n > LIMIT_SYSTEM_BYTES || c->spills_free == 0) {
+            return false;
+        }
+        uint32_t spill = c->spill_free[--c->spills_free];
+        b->spill = spill + 1;
+        to = c->spill + (size_t)spill * LIMIT_SYSTEM_BYTES;
+    }
+    if (system.n > 0) {
+        memcpy(to, system.p, system.n);
+    }
+    b->head.system = bytes_of(to, system.n);
+    return true;
+}
+
+struct block_record *block_new(struct core *c, const struct block_head *head)
+{
+    if (c->blocks_used == LIMIT_CORE_RECORDS) {
+        effect_alarm(c, ALARM_RECORDS_FULL, head->header.slot, -1);
+        return NULL;
+    }
+    uint32_t i = c->block_free[LIMIT_CORE_RECORDS - 1 - c->blocks_used];
+    struct block_record *b = &c->block[i];
+    memset(b, 0, sizeof *b);
+    b->head = *head;
+    if (!keep_system(c, b, head->system)) {
+        return NULL;
+    }
+    b->in_use = true;
+    b->shown_by = -1;
+    c->block_list[c->blocks_used++] = i;
+    index_put(&c->block_index, block_key(&head->hash), i);
+    return b;
+}
+
+void block_drop(struct core *c, struct block_record *b)
+{
+    uint32_t i = (uint32_t)(b - c->block);
+    if (b->spill != 0) {
+        c->spill_free[c->spills_free++] = b->spill - 1;
+    }
+    b->in_use = false;
+    index_erase(&c->block_index, block_key(&b->head.hash), i);
+    list_remove(c->block_list, &c->blocks_used, i);
+    c->block_free[LIMIT_CORE_RECORDS - 1 - c->blocks_used] = i;
+}
+
+void *scratch_take(struct core *c, size_t n)
+{
+    n = (n + 15u) & ~(size_t)15u;
+    if (n > SCRATCH_BYTES - c->scratch_used) {
+        c->step_more = true;
+        return NULL;
+    }
+    void *p = c->scratch + c->scratch_used;
+    c->scratch_used += n;
+    memset(p, 0, n);
+    return p;
+}
+
+const struct block_head *head_copy(struct core *c, const struct block_head *head)
+{
+    struct block_head *copy = scratch_take(c, sizeof *copy);
+    uint8_t *system = scratch_take(c, head->system.n);
+    if (copy == NULL || system == NULL) {
+        return NULL;
+    }
+    *copy = *head;
+    if (head->system.n > 0) {
+        memcpy(system, head->system.p, head->system.n);
+    }
+    copy->system = bytes_of(system, head->system.n);
+    return copy;
+}
