@@ -64,12 +64,19 @@
     LIMIT(RPC_HEADER, 16384, "bytes", "431")                                                   \
     LIMIT(RPC_JSON_DEPTH, 32, "levels", "error -32700")                                        \
     LIMIT(RPC_IDLE_MS, 120000, "ms", "connection closed")                                      \
+    LIMIT(RPC_INFLIGHT, 1024, "requests", "error -32600: per connection, being answered")       \
+    LIMIT(RPC_REQUEST_MS, 30000, "ms", "408: a request takes longer to come in")               \
+    LIMIT(RPC_JOB_BYTES, 67108864, "bytes", "error -32005: lent to workers")                   \
     LIMIT(RPC_SUBSCRIPTIONS, 64, "subscriptions", "refused, per connection")                   \
     LIMIT(RPC_OUT_BYTES, 16777216, "bytes", "slow reader disconnected")                        \
     LIMIT(CLIENT_ANSWER, 33554432, "bytes", "the tools refuse a larger answer")                   \
     LIMIT(LOG_LINE, 4096, "bytes", "line cut")                                                 \
     LIMIT(INCIDENTS, 1024, "incidents", "oldest forgotten")                                    \
     LIMIT(STORAGE_QUEUE, 8192, "writes", "waits for the storage thread")                       \
+    LIMIT(STORAGE_BYTES, 134217728, "bytes", "waits for the storage thread")                   \
+    LIMIT(STORAGE_GROUP, 16777216, "bytes", "the rest goes into the next group commit")        \
+    LIMIT(STORAGE_KEY, 256, "bytes", "refused: key of a stored table")                         \
+    LIMIT(STORAGE_PRUNE, 256, "steps", "the journal is pruned only when it holds more")        \
     LIMIT(EVIDENCE, 256, "records", "oldest forgotten")                                        \
     LIMIT(LEDGER_STATES, 1024, "states", "older states are forgotten, as in a pruned geth")    \
     LIMIT(CONFIG_BYTES, 1048576, "bytes", "configuration refused")

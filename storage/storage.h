@@ -1,5 +1,6 @@
 /* What survives which crash. One database directory of one node, behind the key-value vtable of
  * storage/kv.h (RocksDB in storage/kv_rocksdb.c only), and the safety record beside it.
+ * FORMAT of the bytes on disk: storage/README.md.
  *
  * Threads: storage_open, _close and reads from any thread. Writes are handed to the storage
  * thread by value (storage_submit_*: the bytes are copied into the batch before return) and are
@@ -13,11 +14,12 @@
 #define STORAGE_STORAGE_H
 
 #include "proto/record.h"
+#include "storage/kv.h"
 
 struct storage;
 
 struct storage_options {
-    const char *dir;               /* the node's directory; holds db/ and, unless safety_dir, safety */
+    const char *dir;               /* the node's; holds db/ and, unless safety_dir, safety */
     const char *safety_dir;        /* NULL: dir */
     struct hash genesis;
     struct address member;         /* zero: observer, no safety record */
@@ -25,6 +27,7 @@ struct storage_options {
     bool create_amnesiac;          /* its first record is AMNESIAC */
     void (*wake)(void *arg);       /* from the storage thread: completions wait */
     void *wake_arg;
+    kv_open_fn *open_kv;           /* NULL: RocksDB */
 };
 
 /* What the start found (CONSENSUS 8). */
@@ -37,23 +40,40 @@ enum storage_verdict {
 
 /* `why` receives one sentence with the remedy on any error and on AMNESIAC.
  * ERR_IN_USE, ERR_WRONG_CHAIN (foreign genesis), ERR_WRONG_VERSION (newer database),
- * ERR_CORRUPT (damage that is no torn tail), ERR_NOT_FOUND (no database and not `create`), ERR_IO. */
-enum err storage_open(struct storage **out, const struct storage_options *o, enum storage_verdict *verdict, char *why, size_t why_len) MUST_USE;
+ * ERR_REFUSED (`create` on a database; another member's directory), ERR_CORRUPT (damage that is no
+ * torn tail), ERR_NOT_FOUND (no database and not `create`), ERR_NO_SPACE, ERR_IO, ERR_NO_MEMORY.
+ *
+ * A member whose safety file is there and whose database is not has lost its journal: a new one is
+ * made, AMNESIAC. A database that an observer made is, to a member, such a new journal too. */
+enum err storage_open(struct storage **out, const struct storage_options *o,
+                      enum storage_verdict *verdict, char *why, size_t why_len) MUST_USE;
 
-/* Flushes, writes CLEAN into the safety record, joins the thread, closes. */
+/* Writes what waits, joins the threads, writes CLEAN into the safety record (unless a write had
+ * failed), closes. Completions not yet polled are lost. */
 void storage_close(struct storage *s);
 
-/* ---- writes: from the owner's thread, any number in flight up to LIMIT_STORAGE_QUEUE ---------- */
+/* ---- writes: from the owner's thread, any number in flight up to LIMIT_STORAGE_QUEUE --------- */
 
 /* One consensus step. Its journal record and the safety record are written in parallel, both
- * synced when `sync`; completion reports the step's sequence. ERR_BUSY: queue full. */
-enum err storage_submit_step(struct storage *s, const struct journal_step *step, bool sync) MUST_USE;
+ * synced when `sync`; completion reports the step's sequence, durable in either case: a step
+ * without `sync` rides with the next synced write, at the latest 100 ms later.
+ * Sequences ascend by one from storage_sequence; an `amnesiac` step may jump. While amnesiac,
+ * and for an observer, a step with votes is refused; a step marked `amnesiac` makes it so.
+ * ERR_BUSY: queue full. ERR_INVARIANT: sequence. ERR_REFUSED. ERR_TOO_LARGE: LIMIT_STEP_VOTES. */
+enum err storage_submit_step(struct storage *s, const struct journal_step *step,
+                             bool sync) MUST_USE;
+/* The step that ends an amnesia (CONSENSUS 8: cleared, or --vow-never-signed), synced: it carries
+ * the clearing block's certificate and no votes. From then on the floor is its highest finalize
+ * certificate. ERR_REFUSED: not amnesiac, or the step has votes. */
+enum err storage_submit_clearing(struct storage *s, const struct journal_step *step) MUST_USE;
 
-/* A block head and/or body as it arrives; not synced by itself (a later synced write covers it). */
-enum err storage_submit_block(struct storage *s, const struct hash *hash, const struct block *block) MUST_USE;
+/* A block head and/or body as it arrives; not synced by itself (a later synced write covers it).
+ * No head: its header's chain id is 0. No body, or EMPTY: body.n is 0. Neither erases the other. */
+enum err storage_submit_block(struct storage *s, const struct hash *hash,
+                              const struct block *block) MUST_USE;
 
-/* A final block: index by height and slot, its certificate (NULL: a descendant's covers it), the
- * benching state, and the opaque execution results (receipts etc.) under its payload hash. */
+/* A final block: index by height and slot, its certificate (NULL: a descendant's covers it; kept
+ * under the certificate's own slot) and the benching state. Not synced by itself. */
 struct storage_final {
     struct hash hash;
     const struct header *header;
@@ -62,18 +82,23 @@ struct storage_final {
 };
 enum err storage_submit_final(struct storage *s, const struct storage_final *f) MUST_USE;
 
-/* Opaque tables of the trades above (ledger state, receipts, transaction index, pool, incidents). */
-enum storage_table { TABLE_STATE = 1, TABLE_RECEIPTS, TABLE_TX_INDEX, TABLE_POOL, TABLE_MISC, TABLE_COUNT };
+/* Opaque tables of the trades above (ledger state, receipts, transactions, pool, incidents). */
+enum storage_table {
+    TABLE_STATE = 1, TABLE_RECEIPTS, TABLE_TX_INDEX, TABLE_POOL, TABLE_MISC, TABLE_COUNT
+};
 struct storage_put {
     enum storage_table table;
     struct bytes key;
     struct bytes value;
     bool erase;
 };
-/* Atomically. `token` != 0 with `sync`: completion reports it. */
-enum err storage_submit_puts(struct storage *s, const struct storage_put *puts, size_t n, bool sync, uint64_t token) MUST_USE;
+/* Atomically. `token` != 0: completion reports it when durable, as that of a step. With n = 0 it
+ * tells when all that was submitted before is durable.
+ * ERR_TOO_LARGE: LIMIT_STORAGE_KEY, LIMIT_STORAGE_BYTES. */
+enum err storage_submit_puts(struct storage *s, const struct storage_put *puts, size_t n,
+                             bool sync, uint64_t token) MUST_USE;
 
-/* ---- completions ------------------------------------------------------------------------------ */
+/* ---- completions ----------------------------------------------------------------------------- */
 
 struct storage_done {
     enum { STORAGE_DONE_STEP = 1, STORAGE_DONE_TOKEN } what;
@@ -83,10 +108,18 @@ struct storage_done {
 };
 /* Next completion, in order of submission; false when none waits. */
 bool storage_poll(struct storage *s, struct storage_done *out);
-/* After a failure: try the failed writes again. OK when everything waiting is durable. */
+/* After a failure: try the failed writes again; their completions have been reported and are not
+ * again. OK when everything waiting is durable; blocks until then. Without a failure it only waits
+ * for that. Reads fail with ERR_IO while the database cannot be opened again. */
 enum err storage_retry(struct storage *s) MUST_USE;
 
-/* ---- reads: any thread; `buf` grows by realloc, the caller frees it ---------------------------- */
+/* For tests and devnets: the next `fail_writes` commits fail as on a full disk (UINT32_MAX: all,
+ * until set to 0), and each takes `delay_ms` longer. */
+void storage_set_fault(struct storage *s, uint32_t fail_writes, uint32_t delay_ms);
+
+/* ---- reads: any thread; `buf` grows by realloc, the caller frees it ----------------------------
+ * They see what the storage thread has carried out, not what still waits. ERR_NOT_FOUND, ERR_IO,
+ * ERR_CORRUPT, ERR_NO_MEMORY. A walk's callback may read; it must not retry or close. */
 
 struct storage_buffer {
     uint8_t *p;
@@ -94,22 +127,37 @@ struct storage_buffer {
     size_t cap;
 };
 
-enum err storage_get_block(struct storage *s, const struct hash *hash, struct storage_buffer *buf, struct block *out) MUST_USE;
+/* `out` borrows from `buf`. Without its body: body.n is 0 though header.body_len is not. */
+enum err storage_get_block(struct storage *s, const struct hash *hash, struct storage_buffer *buf,
+                           struct block *out) MUST_USE;
 enum err storage_hash_by_height(struct storage *s, uint64_t height, struct hash *out) MUST_USE;
-/* The first final slot above `slot`, its hash. */
-enum err storage_final_above(struct storage *s, uint64_t epoch, uint64_t slot, uint64_t *out_slot, struct hash *out) MUST_USE;
-enum err storage_certificate(struct storage *s, uint64_t epoch, uint64_t slot, struct certificate *out) MUST_USE;
-enum err storage_highest_final(struct storage *s, uint64_t *epoch, uint64_t *slot, struct hash *hash, struct storage_buffer *bench) MUST_USE;
-enum err storage_get(struct storage *s, enum storage_table t, struct bytes key, struct storage_buffer *buf) MUST_USE;
+/* The first final slot above `slot` in this epoch, its hash. */
+enum err storage_final_above(struct storage *s, uint64_t epoch, uint64_t slot, uint64_t *out_slot,
+                             struct hash *out) MUST_USE;
+/* The first certificate at or above `slot` in this epoch: it proves that slot's final block. */
+enum err storage_certificate(struct storage *s, uint64_t epoch, uint64_t slot,
+                             struct certificate *out) MUST_USE;
+/* `bench` may be NULL. */
+enum err storage_highest_final(struct storage *s, uint64_t *epoch, uint64_t *slot,
+                               struct hash *hash, struct storage_buffer *bench) MUST_USE;
+enum err storage_get(struct storage *s, enum storage_table t, struct bytes key,
+                     struct storage_buffer *buf) MUST_USE;
 /* Calls `each` in key order for keys that begin with `prefix`; stops when it returns false. */
-enum err storage_walk(struct storage *s, enum storage_table t, struct bytes prefix, bool (*each)(void *arg, struct bytes key, struct bytes value), void *arg) MUST_USE;
+enum err storage_walk(struct storage *s, enum storage_table t, struct bytes prefix,
+                      bool (*each)(void *arg, struct bytes key, struct bytes value),
+                      void *arg) MUST_USE;
 
-/* Journal steps in order, from the highest finalize certificate's floor on. */
-enum err storage_walk_journal(struct storage *s, bool (*each)(void *arg, const struct journal_step *step), void *arg) MUST_USE;
+/* Journal steps in order, those not pruned. A step borrows; it is valid in the call only. */
+enum err storage_walk_journal(struct storage *s,
+                              bool (*each)(void *arg, const struct journal_step *step),
+                              void *arg) MUST_USE;
+/* Of the last durable step. */
 uint64_t storage_sequence(struct storage *s);
-/* Own votes are complete above this slot of this epoch. */
+/* Owner's thread: own votes are complete above this slot of this epoch; while amnesiac nowhere,
+ * and both are UINT64_MAX. */
 void storage_floor(struct storage *s, uint64_t *epoch, uint64_t *slot);
-/* Drops journal steps whose votes lie at or below a durable final slot. */
+/* Owner's thread: drops journal steps whose votes lie at or below a durable final slot, and
+ * raises the floor to it. Cheap to call often: does nothing up to LIMIT_STORAGE_PRUNE steps. */
 enum err storage_prune_journal(struct storage *s, uint64_t epoch, uint64_t slot) MUST_USE;
 
 #endif

@@ -1,0 +1,290 @@
+#define _GNU_SOURCE
+#include "storage/kv.h"
+
+#include <rocksdb/c.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Small on purpose: a node idles below 64 MiB, whatever the database holds. */
+enum {
+    WRITE_BUFFERS_BYTES = 8 << 20,
+    BLOCK_CACHE_BYTES = 8 << 20,
+    ARENA_BYTES = 64 << 10,
+    WAL_BYTES = 64 << 20,
+    OPEN_FILES = 128,
+    BACKGROUND_JOBS = 2,
+    INFO_LOG_BYTES = 1 << 20,
+    INFO_LOGS = 4,
+    INFO_LOG_WARN = 2,
+    MAX_FAMILIES = 16
+};
+
+struct rocks {
+    rocksdb_t *db;
+    rocksdb_options_t *options;
+    rocksdb_writeoptions_t *write;
+    rocksdb_writeoptions_t *write_synced;
+    rocksdb_readoptions_t *read;
+    rocksdb_cache_t *cache;
+    rocksdb_column_family_handle_t *family[MAX_FAMILIES];
+    size_t families;
+};
+
+struct kv_iter {
+    rocksdb_iterator_t *it;
+};
+
+/* RocksDB's C interface tells errors apart by the first words of their sentence only. */
+static enum err error_of(const char *message)
+{
+    if (strncmp(message, "Corruption", 10) == 0) {
+        return ERR_CORRUPT;
+    }
+    if (strstr(message, "No space left") != NULL || strstr(message, "quota exceeded") != NULL) {
+        return ERR_NO_SPACE;
+    }
+    if (strstr(message, "lock hold by current process") != NULL ||
+        strstr(message, "While lock file") != NULL) {
+        return ERR_IN_USE;
+    }
+    if (strstr(message, "does not exist (create_if_missing") != NULL) {
+        return ERR_NOT_FOUND;
+    }
+    return ERR_IO;
+}
+
+static enum err take_error(char *message, char *why, size_t why_len)
+{
+    if (message == NULL) {
+        return OK;
+    }
+    enum err e = error_of(message);
+    if (why_len > 0) {
+        snprintf(why, why_len, "%s", message);
+    }
+    rocksdb_free(message);
+    return e;
+}
+
+static const char *chars(struct bytes b)
+{
+    return b.n == 0 ? "" : (const char *)b.p;
+}
+
+static enum err rocks_commit(void *ctx, const struct kv_put *puts, size_t n, bool sync)
+{
+    struct rocks *r = ctx;
+    char *error = NULL;
+    if (n == 0) {
+        rocksdb_flush_wal(r->db, sync, &error);
+        return take_error(error, NULL, 0);
+    }
+    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
+    for (size_t i = 0; i < n; i++) {
+        const struct kv_put *p = &puts[i];
+        rocksdb_column_family_handle_t *family = r->family[p->family];
+        if (p->erase) {
+            rocksdb_writebatch_delete_cf(batch, family, chars(p->key), p->key.n);
+        } else {
+            rocksdb_writebatch_put_cf(batch, family, chars(p->key), p->key.n, chars(p->value),
+                                      p->value.n);
+        }
+    }
+    rocksdb_write(r->db, sync ? r->write_synced : r->write, batch, &error);
+    rocksdb_writebatch_destroy(batch);
+    return take_error(error, NULL, 0);
+}
+
+static enum err rocks_get(void *ctx, uint32_t family, struct bytes key, uint8_t **out,
+                          size_t *out_n)
+{
+    struct rocks *r = ctx;
+    char *error = NULL;
+    char *value = rocksdb_get_cf(r->db, r->read, r->family[family], chars(key), key.n, out_n,
+                                 &error);
+    TRY(take_error(error, NULL, 0));
+    *out = (uint8_t *)value;
+    return value == NULL ? ERR_NOT_FOUND : OK;
+}
+
+static struct kv_iter *new_iter(struct rocks *r, uint32_t family)
+{
+    struct kv_iter *it = malloc(sizeof *it);
+    if (it != NULL) {
+        it->it = rocksdb_create_iterator_cf(r->db, r->read, r->family[family]);
+    }
+    return it;
+}
+
+static struct kv_iter *rocks_seek(void *ctx, uint32_t family, struct bytes from)
+{
+    struct kv_iter *it = new_iter(ctx, family);
+    if (it != NULL) {
+        rocksdb_iter_seek(it->it, chars(from), from.n);
+    }
+    return it;
+}
+
+static struct kv_iter *rocks_seek_back(void *ctx, uint32_t family, struct bytes from)
+{
+    struct kv_iter *it = new_iter(ctx, family);
+    if (it != NULL) {
+        rocksdb_iter_seek_for_prev(it->it, chars(from), from.n);
+    }
+    return it;
+}
+
+static bool rocks_valid(struct kv_iter *it, struct bytes *key, struct bytes *value)
+{
+    if (!rocksdb_iter_valid(it->it)) {
+        return false;
+    }
+    const char *k = rocksdb_iter_key(it->it, &key->n);
+    key->p = (const uint8_t *)k;
+    const char *v = rocksdb_iter_value(it->it, &value->n);
+    value->p = (const uint8_t *)v;
+    return true;
+}
+
+static void rocks_next(struct kv_iter *it)
+{
+    rocksdb_iter_next(it->it);
+}
+
+static enum err rocks_done(struct kv_iter *it)
+{
+    char *error = NULL;
+    rocksdb_iter_get_error(it->it, &error);
+    rocksdb_iter_destroy(it->it);
+    free(it);
+    return take_error(error, NULL, 0);
+}
+
+static enum err rocks_erase_range(void *ctx, uint32_t family, struct bytes from, struct bytes to)
+{
+    struct rocks *r = ctx;
+    char *error = NULL;
+    rocksdb_delete_range_cf(r->db, r->write, r->family[family], chars(from), from.n, chars(to),
+                            to.n, &error);
+    return take_error(error, NULL, 0);
+}
+
+static void rocks_close(void *ctx)
+{
+    struct rocks *r = ctx;
+    if (r->db != NULL) {
+        for (size_t i = 0; i < r->families; i++) {
+            rocksdb_column_family_handle_destroy(r->family[i]);
+        }
+        rocksdb_close(r->db);
+    }
+    rocksdb_readoptions_destroy(r->read);
+    rocksdb_writeoptions_destroy(r->write);
+    rocksdb_writeoptions_destroy(r->write_synced);
+    rocksdb_options_destroy(r->options);
+    rocksdb_cache_destroy(r->cache);
+    free(r);
+}
+
+static void bound_memory(rocksdb_options_t *o, rocksdb_cache_t *cache)
+{
+    rocksdb_options_set_db_write_buffer_size(o, WRITE_BUFFERS_BYTES);
+    rocksdb_options_set_write_buffer_size(o, WRITE_BUFFERS_BYTES / 2);
+    rocksdb_options_set_arena_block_size(o, ARENA_BYTES);
+    rocksdb_options_set_max_total_wal_size(o, WAL_BYTES);
+    rocksdb_options_set_max_open_files(o, OPEN_FILES);
+    rocksdb_options_set_max_background_jobs(o, BACKGROUND_JOBS);
+    rocksdb_block_based_table_options_t *t = rocksdb_block_based_options_create();
+    rocksdb_block_based_options_set_block_cache(t, cache);
+    rocksdb_block_based_options_set_cache_index_and_filter_blocks(t, 1);
+    rocksdb_options_set_block_based_table_factory(o, t);
+    rocksdb_block_based_options_destroy(t);
+}
+
+static void quiet_log(rocksdb_options_t *o)
+{
+    rocksdb_options_set_info_log_level(o, INFO_LOG_WARN);
+    rocksdb_options_set_max_log_file_size(o, INFO_LOG_BYTES);
+    rocksdb_options_set_keep_log_file_num(o, INFO_LOGS);
+    rocksdb_options_set_stats_dump_period_sec(o, 0);
+}
+
+/* Point in time: a torn tail is cut silently (the safety record notices a lost synced step), and
+ * damage before the tail is refused. Atomic flushes keep the families at one point of the log. */
+static rocksdb_options_t *make_options(bool create, rocksdb_cache_t *cache)
+{
+    rocksdb_options_t *o = rocksdb_options_create();
+    rocksdb_options_set_create_if_missing(o, create);
+    rocksdb_options_set_create_missing_column_families(o, 1);
+    rocksdb_options_set_paranoid_checks(o, 1);
+    rocksdb_options_set_wal_recovery_mode(o, rocksdb_point_in_time_recovery);
+    rocksdb_options_set_atomic_flush(o, 1);
+    rocksdb_options_set_compression(o, rocksdb_lz4_compression);
+    bound_memory(o, cache);
+    quiet_log(o);
+    return o;
+}
+
+/* This option has no setter in the C interface of RocksDB 7.8. */
+static enum err track_logs(rocksdb_options_t **options, char *why, size_t why_len)
+{
+    rocksdb_options_t *tracked = rocksdb_options_create();
+    char *error = NULL;
+    rocksdb_get_options_from_string(*options, "track_and_verify_wals_in_manifest=true", tracked,
+                                    &error);
+    rocksdb_options_destroy(*options);
+    *options = tracked;
+    return take_error(error, why, why_len);
+}
+
+static enum err open_families(struct rocks *r, const char *path, const char *const *families,
+                              char *why, size_t why_len)
+{
+    const rocksdb_options_t *options[MAX_FAMILIES];
+    for (size_t i = 0; i < r->families; i++) {
+        options[i] = r->options;
+    }
+    char *error = NULL;
+    r->db = rocksdb_open_column_families(r->options, path, (int)r->families, families, options,
+                                         r->family, &error);
+    return take_error(error, why, why_len);
+}
+
+static struct rocks *new_rocks(bool create, size_t families)
+{
+    struct rocks *r = calloc(1, sizeof *r);
+    if (r == NULL) {
+        return NULL;
+    }
+    r->families = families;
+    r->cache = rocksdb_cache_create_lru(BLOCK_CACHE_BYTES);
+    r->options = make_options(create, r->cache);
+    r->read = rocksdb_readoptions_create();
+    r->write = rocksdb_writeoptions_create();
+    r->write_synced = rocksdb_writeoptions_create();
+    rocksdb_writeoptions_set_sync(r->write_synced, 1);
+    return r;
+}
+
+enum err kv_rocksdb_open(struct kv *out, const char *path, bool create,
+                         const char *const *families, size_t n, char *why, size_t why_len)
+{
+    if (n == 0 || n > MAX_FAMILIES) {
+        return ERR_INVARIANT;
+    }
+    struct rocks *r = new_rocks(create, n);
+    if (r == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    enum err e = track_logs(&r->options, why, why_len);
+    if (e == OK) {
+        e = open_families(r, path, families, why, why_len);
+    }
+    if (e != OK) {
+        rocks_close(r);
+        return e;
+    }
+    *out = (struct kv){r,           rocks_commit, rocks_get,  rocks_seek,        rocks_seek_back,
+                       rocks_valid, rocks_next,   rocks_done, rocks_erase_range, rocks_close};
+    return OK;
+}

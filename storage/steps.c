@@ -1,0 +1,296 @@
+#define _GNU_SOURCE
+#include "storage/internal.h"
+
+#include <stdlib.h>
+
+/* The journal of a running member: steps going in, the walk at a restart, pruning. */
+
+/* The highest finalize certificate of a clearing step: from there on own votes are complete. */
+static void clearing_floor(const struct journal_step *step, uint64_t *epoch, uint64_t *slot)
+{
+    for (uint32_t i = 0; i < step->certs; i++) {
+        const struct certificate *c = &step->cert[i];
+        bool above = c->epoch != *epoch ? c->epoch > *epoch : c->slot > *slot;
+        if (c->kind == VOTE_FINALIZE && above) {
+            *epoch = c->epoch;
+            *slot = c->slot;
+        }
+    }
+}
+
+static enum err put_step(struct op *op, const struct journal_step *step, size_t cap)
+{
+    uint8_t key[KEY_SEQUENCE_BYTES];
+    store_be64(key, step->sequence);
+    uint8_t *room = op_put_room(op, FAMILY_JOURNAL, bytes_of(key, sizeof key), cap);
+    struct kv_put *put = &op->put[op->puts - 1];
+    return journal_step_encode(room, cap, &put->value.n, step);
+}
+
+/* What changes for the storage with a step: taken over only when the writer has the step. */
+struct change {
+    struct safety_record tip;
+    bool amnesiac;
+    uint64_t floor_epoch, floor_slot;
+};
+
+static void put_amnesia(struct op *op, const struct storage *s, const struct change *c)
+{
+    if (c->amnesiac == s->amnesiac) {
+        return;
+    }
+    if (c->amnesiac) {
+        op_put(op, FAMILY_META, key_meta(META_AMNESIAC), bytes_of("\1", 1));
+        return;
+    }
+    uint8_t floor[16];
+    store_be64(floor, c->floor_epoch);
+    store_be64(floor + 8, c->floor_slot);
+    op_erase(op, FAMILY_META, key_meta(META_AMNESIAC));
+    op_put(op, FAMILY_META, key_meta(META_FLOOR), bytes_of(floor, sizeof floor));
+}
+
+static enum err attach_record(struct op *op, const struct safety_record *tip)
+{
+    op->record = malloc(sizeof *op->record);
+    if (op->record == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    *op->record = *tip;
+    return OK;
+}
+
+static enum err make_step_op(struct op **out, const struct storage *s,
+                             const struct journal_step *step, const struct change *c, bool sync)
+{
+    size_t cap = journal_step_size(step);
+    struct op *op = op_new(3, KEY_SEQUENCE_BYTES + cap + 64);
+    if (op == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    op->report = OP_STEP;
+    op->value = step->sequence;
+    op->sync = sync;
+    enum err e = put_step(op, step, cap);
+    put_amnesia(op, s, c);
+    if (e == OK && s->is_member) {
+        e = attach_record(op, &c->tip);
+    }
+    if (e != OK) {
+        op_free(op);
+        return e;
+    }
+    *out = op;
+    return OK;
+}
+
+static enum err check_step(const struct storage *s, const struct journal_step *step,
+                           bool may_vote)
+{
+    bool jump = step->amnesiac && step->sequence > s->tip.sequence;
+    if (step->sequence != s->tip.sequence + 1 && !jump) {
+        return ERR_INVARIANT;
+    }
+    if (step->votes > LIMIT_STEP_VOTES) {
+        return ERR_TOO_LARGE;
+    }
+    return step->votes > 0 && !may_vote ? ERR_REFUSED : OK;
+}
+
+static enum err submit_step(struct storage *s, const struct journal_step *step, bool sync,
+                            const struct change *c)
+{
+    struct op *op = NULL;
+    TRY(make_step_op(&op, s, step, c, sync));
+    TRY(storage_hand_over(s, op));
+    s->tip = c->tip;
+    s->amnesiac = c->amnesiac;
+    s->floor_epoch = c->floor_epoch;
+    s->floor_slot = c->floor_slot;
+    s->journal_steps++;
+    return OK;
+}
+
+enum err storage_submit_step(struct storage *s, const struct journal_step *step, bool sync)
+{
+    bool amnesiac = s->is_member && (s->amnesiac || step->amnesiac);
+    TRY(check_step(s, step, s->is_member && !amnesiac));
+    struct change c = {s->tip, amnesiac, s->floor_epoch, s->floor_slot};
+    journal_record_of_step(&c.tip, step);
+    c.tip.amnesiac = amnesiac;
+    return submit_step(s, step, sync || amnesiac != s->amnesiac, &c);
+}
+
+enum err storage_submit_clearing(struct storage *s, const struct journal_step *step)
+{
+    TRY(check_step(s, step, false));
+    if (!s->amnesiac || step->amnesiac) {
+        return ERR_REFUSED;
+    }
+    struct change c = {s->tip, false, s->floor_epoch, s->floor_slot};
+    journal_record_of_step(&c.tip, step);
+    c.tip.amnesiac = false;
+    clearing_floor(step, &c.floor_epoch, &c.floor_slot);
+    return submit_step(s, step, true, &c);
+}
+
+uint64_t storage_sequence(struct storage *s)
+{
+    pthread_mutex_lock(&s->writer.lock);
+    uint64_t sequence = s->writer.durable_sequence;
+    pthread_mutex_unlock(&s->writer.lock);
+    return sequence;
+}
+
+void storage_floor(struct storage *s, uint64_t *epoch, uint64_t *slot)
+{
+    *epoch = s->amnesiac ? UINT64_MAX : s->floor_epoch;
+    *slot = s->amnesiac ? UINT64_MAX : s->floor_slot;
+}
+
+/* ---- walking --------------------------------------------------------------------------------- */
+
+static enum err walk(struct storage *s, bool (*each)(void *arg, const struct journal_step *step),
+                     void *arg)
+{
+    struct kv_iter *it = s->kv.seek(s->kv.ctx, FAMILY_JOURNAL, bytes_of(NULL, 0));
+    if (it == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    struct message_arena arena = {0};
+    struct bytes key;
+    struct bytes value;
+    enum err e = OK;
+    bool go_on = true;
+    while (go_on && s->kv.valid(it, &key, &value)) {
+        struct journal_step step;
+        message_arena_reset(&arena);
+        if (journal_step_decode(&step, &arena, value) != OK) {
+            e = ERR_CORRUPT;
+            break;
+        }
+        go_on = each(arg, &step);
+        s->kv.next(it);
+    }
+    message_arena_free(&arena);
+    enum err closed = s->kv.done(it);
+    return e != OK ? e : closed;
+}
+
+enum err storage_walk_journal(struct storage *s,
+                              bool (*each)(void *arg, const struct journal_step *step), void *arg)
+{
+    TRY(storage_read_begin(s));
+    enum err e = walk(s, each, arg);
+    storage_read_end(s);
+    return e;
+}
+
+/* ---- pruning --------------------------------------------------------------------------------- */
+
+/* Two proposing marks always stay: when the later one was written, the turn of the one before the
+ * earlier lay at least a whole turn back (CONSENSUS 8: written in the turn before its own). */
+struct prune {
+    struct storage *s;
+    uint64_t epoch, slot;
+    uint64_t proposing[2];   /* the last two steps with a mark */
+    uint64_t last;
+    uint64_t from;           /* a run of steps to drop begins here; 0: none */
+    uint64_t kept;
+    enum err err;
+};
+
+static bool is_below(const struct prune *p, uint64_t epoch, uint64_t slot)
+{
+    return epoch != p->epoch ? epoch < p->epoch : slot <= p->slot;
+}
+
+static bool may_drop(const struct prune *p, const struct journal_step *step)
+{
+    if (step->sequence == p->last) {
+        return false;
+    }
+    if (step->proposing && step->epoch >= p->epoch && step->sequence >= p->proposing[0]) {
+        return false;
+    }
+    for (uint32_t i = 0; i < step->votes; i++) {
+        if (!is_below(p, step->vote[i].epoch, step->vote[i].slot)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < step->certs; i++) {
+        if (!is_below(p, step->cert[i].epoch, step->cert[i].slot)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool find_marks(void *arg, const struct journal_step *step)
+{
+    struct prune *p = arg;
+    p->last = step->sequence;
+    if (step->proposing) {
+        p->proposing[0] = p->proposing[1];
+        p->proposing[1] = step->sequence;
+    }
+    return true;
+}
+
+static bool drop_runs(void *arg, const struct journal_step *step)
+{
+    struct prune *p = arg;
+    if (may_drop(p, step)) {
+        p->from = p->from == 0 ? step->sequence : p->from;
+        return true;
+    }
+    p->kept++;
+    if (p->from != 0) {
+        uint8_t from[KEY_SEQUENCE_BYTES];
+        uint8_t to[KEY_SEQUENCE_BYTES];
+        store_be64(from, p->from);
+        store_be64(to, step->sequence);
+        p->err = p->s->kv.erase_range(p->s->kv.ctx, FAMILY_JOURNAL, bytes_of(from, sizeof from),
+                                      bytes_of(to, sizeof to));
+        p->from = 0;
+    }
+    return p->err == OK;
+}
+
+static enum err raise_floor(struct storage *s, uint64_t epoch, uint64_t slot)
+{
+    bool above = epoch != s->floor_epoch ? epoch > s->floor_epoch : slot > s->floor_slot;
+    if (!above) {
+        return OK;
+    }
+    uint8_t floor[16];
+    store_be64(floor, epoch);
+    store_be64(floor + 8, slot);
+    struct kv_put put = {FAMILY_META, key_meta(META_FLOOR), bytes_of(floor, sizeof floor), false};
+    TRY(s->kv.commit(s->kv.ctx, &put, 1, false));
+    s->floor_epoch = epoch;
+    s->floor_slot = slot;
+    return OK;
+}
+
+static enum err prune(struct storage *s, uint64_t epoch, uint64_t slot)
+{
+    struct prune p = {.s = s, .epoch = epoch, .slot = slot};
+    TRY(raise_floor(s, epoch, slot));
+    TRY(walk(s, find_marks, &p));
+    TRY(walk(s, drop_runs, &p));
+    TRY(p.err);
+    s->journal_steps = p.kept;
+    return OK;
+}
+
+enum err storage_prune_journal(struct storage *s, uint64_t epoch, uint64_t slot)
+{
+    if (s->amnesiac || s->journal_steps <= LIMIT_STORAGE_PRUNE) {
+        return OK;
+    }
+    TRY(storage_read_begin(s));
+    enum err e = prune(s, epoch, slot);
+    storage_read_end(s);
+    return e;
+}
