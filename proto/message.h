@@ -139,8 +139,9 @@ struct message {
     } u;
 };
 
-/* Scratch of one decoded message. Zero it once; message_reset frees or recycles its blocks.
- * Holds at most twice the frame's limit, whatever the frame claims. */
+/* Memory of one decoded message. Zero it once; every decode begins with it empty and recycles it.
+ * A decode takes twice the bytes of the frame and a fixed part for the arrays that the counts
+ * below allow, whatever the frame claims. */
 struct message_arena {
     uint8_t *base;
     size_t size;
@@ -152,15 +153,21 @@ enum lane message_lane(enum message_kind kind);
 size_t message_limit(enum message_kind kind);
 
 /* Decodes one frame payload. Every count and length is checked before use; unknown fields,
- * trailing bytes and non-canonical forms are refused. `out` borrows from `in` and `arena`.
+ * trailing bytes and non-canonical forms are refused: what decodes encodes to the same bytes.
+ * `out` borrows from `in` and `arena`. Counts: LIMIT_BUNDLE_CERTS, LIMIT_BUNDLE_HEADERS,
+ * LIMIT_FRAME_VOTES, LIMIT_SYNC_BLOCKS, LIMIT_INTAKE_BATCH transactions, LIMIT_INTAKE_WAITING
+ * hashes; a transaction, body or system section as in limits.h; the frame as message_limit.
  * Errors: ERR_MALFORMED, ERR_TOO_LARGE, ERR_NOT_CANONICAL, ERR_NO_MEMORY. */
 enum err message_decode(struct message *out, struct message_arena *arena, struct bytes in) MUST_USE;
 
 /* Upper bound of the encoded size of `m`. */
 size_t message_size(const struct message *m);
-/* Encodes into `out`, capacity at least message_size(m). */
+/* Encodes into `out`, capacity at least message_size(m).
+ * Errors: ERR_TOO_LARGE (a count, a length or the frame, see message_decode), ERR_NO_MEMORY,
+ * ERR_INVARIANT (cap). */
 enum err message_encode(uint8_t *out, size_t cap, size_t *out_n, const struct message *m) MUST_USE;
 
+/* Forgets what was decoded; keeps small blocks for the next message, returns large ones. */
 void message_arena_reset(struct message_arena *arena);
 void message_arena_free(struct message_arena *arena);
 

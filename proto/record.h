@@ -20,11 +20,13 @@ struct journal_step {
     uint32_t certs;
 };
 
+/* At most LIMIT_STEP_VOTES votes and LIMIT_BUNDLE_CERTS certificates. Errors of decoding and
+ * encoding as of messages; sizes are upper bounds. */
 enum err journal_step_decode(struct journal_step *out, struct message_arena *arena, struct bytes in) MUST_USE;
 size_t journal_step_size(const struct journal_step *s);
 enum err journal_step_encode(uint8_t *out, size_t cap, size_t *out_n, const struct journal_step *s) MUST_USE;
 
-/* A stored block: head and body. Same form as MSG_BLOCK's payload. */
+/* A stored block: head and body. Same form as MSG_BLOCK's payload; borrows from `in` alone. */
 enum err stored_block_decode(struct block *out, struct bytes in) MUST_USE;
 size_t stored_block_size(const struct block *b);
 enum err stored_block_encode(uint8_t *out, size_t cap, size_t *out_n, const struct block *b) MUST_USE;
