@@ -63,6 +63,7 @@ struct devnet_node {
     int pid;
     enum devnet_state state;
     bool restart;        /* spawn again as soon as it is down */
+    bool closing;        /* `process` is not free yet */
     bool cut;            /* by the keys of the view */
     bool lossy;
     int code;            /* of the last end: exit status, or minus the signal */
