@@ -13,7 +13,6 @@
 struct keys_options {
     const char *out;
     const char *password_file;
-    const char *secret_file;
     bool light;
     bool yes;
     bool json;

@@ -57,10 +57,8 @@ enum err member_files_token(const char *dir)
     return create_random(dir, "admin.token", token);
 }
 
-enum err member_files_read_token(char *out, size_t cap, const char *dir)
+enum err member_files_read_line(char *out, size_t cap, const char *path)
 {
-    char path[PATH_SIZE];
-    snprintf(path, sizeof path, "%s/admin.token", dir);
     FILE *f = fopen(path, "re");
     if (f == NULL) {
         return ERR_NOT_FOUND;
@@ -72,6 +70,13 @@ enum err member_files_read_token(char *out, size_t cap, const char *dir)
     }
     out[strcspn(out, "\r\n")] = '\0';
     return OK;
+}
+
+enum err member_files_read_token(char *out, size_t cap, const char *dir)
+{
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/admin.token", dir);
+    return member_files_read_line(out, cap, path);
 }
 
 static void ignore_wake(void *arg)

@@ -12,6 +12,8 @@ enum err member_files_key(const char *dir, const struct secret_key *key, bool li
 /* DIR/admin.token: 32 random bytes in hex, 0600. */
 enum err member_files_token(const char *dir) MUST_USE;
 enum err member_files_read_token(char *out, size_t cap, const char *dir) MUST_USE;
+/* First line of a file. */
+enum err member_files_read_line(char *out, size_t cap, const char *path) MUST_USE;
 /* An empty database and safety record for this member of this chain: for a key that never signed. */
 enum err member_files_journal(const char *dir, const struct genesis *g, const struct address *member,
                               char *why, size_t why_len) MUST_USE;
