@@ -1,16 +1,13 @@
 #define _GNU_SOURCE
 #include "p2p/connection.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <openssl/rand.h>
 
-/* The kernel takes at most this much that it cannot send yet: what waits there cannot be
- * overtaken by a vote any more. */
-enum { UNSENT_BYTES = 131072, RETIRED_MS = 1000, KEEPALIVE_S = 10 };
+#include "p2p/socket.h"
+
+enum { RETIRED_MS = 1000 };
 
 struct queued_write {
     uv_write_t req;
@@ -283,37 +280,6 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     }
 }
 
-static void set_socket(struct connection *c)
-{
-    int fd = -1;
-    int unsent = UNSENT_BYTES;
-    uv_tcp_nodelay(&c->tcp, 1);
-    uv_tcp_keepalive(&c->tcp, 1, KEEPALIVE_S);
-    if (uv_fileno((uv_handle_t *)&c->tcp, &fd) == 0) {
-        /* Refused where the kernel does not know it: then only the order gets worse. */
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
-    }
-}
-
-static void note_address(struct connection *c, const struct sockaddr *a)
-{
-    char host[INET6_ADDRSTRLEN] = "?";
-    unsigned port = 0;
-    if (a->sa_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)a;
-        memcpy(c->ip, &v4->sin_addr, sizeof v4->sin_addr);
-        port = ntohs(v4->sin_port);
-        uv_ip4_name(v4, host, sizeof host);
-    } else if (a->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)a;
-        memcpy(c->ip, &v6->sin6_addr, sizeof v6->sin6_addr);
-        port = ntohs(v6->sin6_port);
-        uv_ip6_name(v6, host, sizeof host);
-    }
-    snprintf(c->address, sizeof c->address, strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host,
-             port);
-}
-
 static enum err make(struct connection **out, struct connection_host *host, enum tls_side side)
 {
     struct connection *c = calloc(1, sizeof *c);
@@ -340,7 +306,7 @@ static enum err make(struct connection **out, struct connection_host *host, enum
 static void begin_tls(struct connection *c)
 {
     c->state = CONNECTION_TLS;
-    set_socket(c);
+    socket_tune(&c->tcp);
     enum err e = go_on(c);
     if (e != OK || uv_read_start(stream_of(c), on_alloc, on_read) != 0) {
         connection_end(c, CAUSE_LOCAL, e == OK ? ERR_IO : e, "cannot begin TLS");
@@ -367,7 +333,7 @@ enum err connection_dial(struct connection **out, struct connection_host *host,
     c->state = CONNECTION_CONNECTING;
     c->expected = expected;
     c->connecting.data = c;
-    note_address(c, to);
+    socket_address(c->ip, c->address, sizeof c->address, to);
     *out = c;
     if (uv_tcp_connect(&c->connecting, &c->tcp, to, on_connected) != 0) {
         c->state = CONNECTION_CLOSED;
@@ -391,7 +357,7 @@ enum err connection_accept(struct connection **out, struct connection_host *host
         uv_close((uv_handle_t *)&c->tcp, on_closed);
         return ERR_IO;
     }
-    note_address(c, (const struct sockaddr *)&from);
+    socket_address(c->ip, c->address, sizeof c->address, (const struct sockaddr *)&from);
     begin_tls(c);
     return OK;
 }

@@ -35,8 +35,8 @@ static enum err find_address(struct sockaddr_storage *out, uv_loop_t *loop, cons
 static enum err bind_socket(int fd, const struct sockaddr_storage *at)
 {
     int one = 1;
-    socklen_t len = at->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-                                              : sizeof(struct sockaddr_in);
+    socklen_t len =
+        at->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0) {
         return ERR_IO;
     }

@@ -55,7 +55,8 @@ struct p2p_options {
 /* Opens the listener, asks once at the own address whether another process with the own key
  * answers there, and begins to dial. Errors: ERR_IN_USE: the port; ERR_CONFIG: the listen address;
  * ERR_IO; ERR_CRYPTO; ERR_NO_MEMORY. `why` gets one sentence. */
-enum err p2p_open(struct p2p **out, const struct p2p_options *o, char *why, size_t why_len) MUST_USE;
+enum err p2p_open(struct p2p **out, const struct p2p_options *o, char *why,
+                  size_t why_len) MUST_USE;
 /* Closes every connection; `closed` is called when nothing is left in the loop. */
 void p2p_close(struct p2p *p, void (*closed)(void *arg), void *arg);
 
@@ -87,7 +88,7 @@ struct p2p_peer_stats {
 };
 void p2p_get_stats(const struct p2p *p, int member, struct p2p_peer_stats *out);
 
-/* Of strangers: connections accepted, refused unheard (banned or too many), and handshakes failed. */
+/* Connections accepted, refused unheard (banned or too many), and handshakes that failed. */
 struct p2p_totals {
     uint64_t accepted, refused, failed;
 };

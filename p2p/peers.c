@@ -125,8 +125,7 @@ static void on_proved(void *ctx, struct connection *c)
         peer->dialled = NULL;
     }
     struct connection *old = peer->live;
-    bool other = peer->up &&
-                 memcmp(peer->instance, c->theirs.instance, sizeof peer->instance) != 0;
+    bool other = peer->up && memcmp(peer->instance, c->theirs.instance, sizeof peer->instance) != 0;
     if (old != NULL && !other && keeps_old(p, old, c)) {
         connection_retire(c);
         return;
@@ -286,8 +285,7 @@ void peers_ban(struct p2p *p, int member, const char *why)
 {
     struct peer *peer = &p->peer[member];
     uint64_t ms = ban_strike(&peer->ban, connection_now_us());
-    p2p_log(p, P2P_LOG_WARN, member, "banned for %llu s: %s", (unsigned long long)(ms / 1000),
-            why);
+    p2p_log(p, P2P_LOG_WARN, member, "banned for %llu s: %s", (unsigned long long)(ms / 1000), why);
     if (peer->live != NULL) {
         connection_end(peer->live, CAUSE_LOCAL, ERR_REFUSED, "banned");
     }

@@ -68,6 +68,7 @@ struct p2p {
     struct message message;
     struct message_arena arena;
     uint64_t random;
+    uint64_t armed_us;             /* when the timer should run next */
 };
 
 uint64_t p2p_random(struct p2p *p);

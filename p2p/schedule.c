@@ -6,6 +6,8 @@
 
 #include <netdb.h>
 
+enum { LATE_MS = 1000 };
+
 /* A look-up of a member's host name; the answer comes from libuv's pool. */
 struct lookup {
     uv_getaddrinfo_t req;
@@ -148,9 +150,21 @@ static void run_peer(struct p2p *p, int member, uint64_t now)
     }
 }
 
+/* A process that stood still has not listened: it must not call the others silent. */
+static void forgive_own_lateness(struct p2p *p, uint64_t now)
+{
+    if (now < p->armed_us + LATE_MS * UINT64_C(1000)) {
+        return;
+    }
+    for (struct connection *c = p->connections; c != NULL; c = c->next) {
+        connection_heard(c, now);
+    }
+}
+
 void schedule_run(struct p2p *p)
 {
     uint64_t now = connection_now_us();
+    forgive_own_lateness(p, now);
     for (struct connection *c = p->connections; c != NULL; c = c->next) {
         if (deadline_of(p, c) <= now) { /* closed ones stay linked until the loop frees them */
             connection_end(c, CAUSE_TIMEOUT, ERR_UNREACHABLE,
@@ -190,5 +204,6 @@ void schedule_arm(struct p2p *p)
         return;
     }
     uint64_t now = connection_now_us();
+    p->armed_us = at > now ? at : now;
     uv_timer_start(&p->timer, on_timer, at > now ? (at - now + 999) / 1000 : 0, 0);
 }

@@ -22,12 +22,12 @@ struct net_node {
     uint8_t instance[16];
     const char *listen;
     char why[128];
-    uint32_t up;               /* bits: members that are up */
+    uint32_t up; /* bits: members that are up */
     int ups, downs, resets, own_key;
     uint8_t peer_instance[16]; /* of the last `up` */
     uint64_t down_at_us;
-    enum err answer;           /* what the message handler returns */
-    char log[256];             /* the last warning */
+    enum err answer; /* what the message handler returns */
+    char log[256];   /* the last warning */
     struct net_seen seen[NET_SEEN];
     int n_seen;
 };

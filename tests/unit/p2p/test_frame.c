@@ -50,8 +50,7 @@ static void push(struct lanes *l, uint8_t tag, size_t n, uint8_t seed)
 }
 
 /* Everything that the lanes hold, in pulls of `room`, into the reader in steps of `step`. */
-static void carry(struct lanes *l, struct frame_reader *r, size_t room, size_t step,
-                  struct seen *s)
+static void carry(struct lanes *l, struct frame_reader *r, size_t room, size_t step, struct seen *s)
 {
     uint8_t buf[16384];
     for (size_t n; (n = lanes_pull(l, buf, room)) > 0;) {

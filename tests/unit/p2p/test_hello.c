@@ -21,9 +21,9 @@ static int setup(void **state)
     nonce[0] = 2;
     t->b = hello_plain_make(&t->net->epoch, 1, t->net->node[1].instance, nonce);
     t->exporter.b[5] = 77;
-    assert_int_equal(hello_prove(t->proof, &t->net->epoch, &t->net->node[0].key, &t->a, &t->b,
-                                 &t->exporter, 12),
-                     OK);
+    assert_int_equal(
+        hello_prove(t->proof, &t->net->epoch, &t->net->node[0].key, &t->a, &t->b, &t->exporter, 12),
+        OK);
     *state = t;
     return 0;
 }
@@ -38,8 +38,8 @@ static int teardown(void **state)
 
 static enum err verify(struct two *t, uint64_t *journal)
 {
-    return hello_verify(&t->net->epoch, bytes_of(t->proof, PROOF_BYTES), &t->b, &t->a,
-                        &t->exporter, journal);
+    return hello_verify(&t->net->epoch, bytes_of(t->proof, PROOF_BYTES), &t->b, &t->a, &t->exporter,
+                        journal);
 }
 
 static void test_plain_round_trip(void **state)
@@ -130,8 +130,8 @@ static void test_proof_altered(void **state)
         assert_int_equal(err_class(verify(t, &journal)), ERR_CLASS_PEER);
         t->proof[i] ^= 1;
     }
-    assert_int_equal(hello_verify(&t->net->epoch, bytes_of(t->proof, PROOF_BYTES - 1), &t->b,
-                                  &t->a, &t->exporter, &journal),
+    assert_int_equal(hello_verify(&t->net->epoch, bytes_of(t->proof, PROOF_BYTES - 1), &t->b, &t->a,
+                                  &t->exporter, &journal),
                      ERR_MALFORMED);
 }
 

@@ -130,8 +130,8 @@ static void test_dial_split(void **state)
     assert_true(dial_number(&at, host, port));
     assert_true(dial_split("node-1:1", host, sizeof host, &port));
     assert_false(dial_number(&at, host, port));
-    static const char *bad[] = {"",     "host",     ":1",      "h:",        "h:-1",
-                                "h:1x", "h:65536", "h: 1", "a-name-that-is-too-long:1"};
+    static const char *bad[] = {
+        "", "host", ":1", "h:", "h:-1", "h:1x", "h:65536", "h: 1", "a-name-that-is-too-long:1"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_false(dial_split(bad[i], host, sizeof host, &port));
     }
@@ -181,16 +181,11 @@ static void test_fault_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_latency_window),
-        cmocka_unit_test(test_latency_lies),
-        cmocka_unit_test(test_ban_doubles),
-        cmocka_unit_test(test_address_is_only_slowed),
-        cmocka_unit_test(test_addresses_bounded),
-        cmocka_unit_test(test_dial_backs_off),
-        cmocka_unit_test(test_dial_higher_waits),
-        cmocka_unit_test(test_dial_split),
-        cmocka_unit_test(test_fault_keeps_order),
-        cmocka_unit_test(test_fault_bounded),
+        cmocka_unit_test(test_latency_window),    cmocka_unit_test(test_latency_lies),
+        cmocka_unit_test(test_ban_doubles),       cmocka_unit_test(test_address_is_only_slowed),
+        cmocka_unit_test(test_addresses_bounded), cmocka_unit_test(test_dial_backs_off),
+        cmocka_unit_test(test_dial_higher_waits), cmocka_unit_test(test_dial_split),
+        cmocka_unit_test(test_fault_keeps_order), cmocka_unit_test(test_fault_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

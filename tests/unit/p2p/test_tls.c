@@ -139,8 +139,10 @@ enum flaw { FLAW_NONE, FLAW_CERTIFICATE, FLAW_ALPN, FLAW_VERSION };
 
 static enum err try_client(struct tls *server, enum flaw flaw)
 {
-    static const uint8_t right[] = "\x07" "baton/1";
-    static const uint8_t wrong[] = "\x08" "http/1.1";
+    static const uint8_t right[] = "\x07"
+                                   "baton/1";
+    static const uint8_t wrong[] = "\x08"
+                                   "http/1.1";
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
     X509 *cert = X509_new();
