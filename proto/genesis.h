@@ -37,7 +37,8 @@ struct hash genesis_hash(const struct genesis *g);
 /* The record of epoch 0, derived fields included. Errors as epoch_config_derive. */
 enum err genesis_epoch_config(struct epoch_config *out, const struct genesis *g, char *why, size_t why_len) MUST_USE;
 
-/* Header of the anchor (slot 0, height 0) of epoch 0; its payload and state root are the genesis'. */
+/* Header of the anchor (slot 0, height 0) of epoch 0; its payload and state root are the genesis'.
+ * It has neither body nor system section: both roots are Keccak-256 of no bytes. */
 void genesis_anchor(struct header *out, const struct genesis *g, const struct epoch_config *c);
 
 #endif

@@ -25,7 +25,8 @@ struct keystore {
 
 /* `light`: N = 2^12 as geth's light mode (devnets, tests); else 2^18. */
 enum err keystore_encrypt(struct keystore *out, const struct secret_key *key, struct bytes password, bool light) MUST_USE;
-/* ERR_REFUSED: wrong password. ERR_MALFORMED: parameters out of range or wrong address. */
+/* ERR_REFUSED: wrong password. ERR_MALFORMED: parameters out of range or wrong address (all zeros:
+ * the file names none). `out` is wiped on any error. */
 enum err keystore_decrypt(struct secret_key *out, const struct keystore *ks, struct bytes password) MUST_USE;
 
 #endif

@@ -1,6 +1,8 @@
 /* The system section of a block (CONSENSUS 2): one canonical RLP list
  *   [ [[turn, slot] …], [notice …], [leave …], [evidence …], record ]
- * of at most LIMIT_SYSTEM_BYTES. It travels with the header; its Keccak-256 is the system root.
+ * with [turn, slot], notice [epoch, member, slot, block, signature], leave [epoch, member, from
+ * turn, signature]; evidence and record are byte strings, read elsewhere. At most
+ * LIMIT_SYSTEM_BYTES. It travels with the header; its Keccak-256 is the system root.
  * A decoded section borrows the bytes it was decoded from. */
 #ifndef PROTO_SYSTEM_H
 #define PROTO_SYSTEM_H
