@@ -67,6 +67,7 @@
     LIMIT(RPC_INFLIGHT, 1024, "requests", "error -32600: per connection, being answered")       \
     LIMIT(RPC_REQUEST_MS, 30000, "ms", "408: a request takes longer to come in")               \
     LIMIT(RPC_JOB_BYTES, 67108864, "bytes", "error -32005: lent to workers")                   \
+    LIMIT(RPC_WAITING, 16384, "calls", "error -32005: eth_sendRawTransactionSync")              \
     LIMIT(RPC_SUBSCRIPTIONS, 64, "subscriptions", "refused, per connection")                   \
     LIMIT(RPC_OUT_BYTES, 16777216, "bytes", "slow reader disconnected")                        \
     LIMIT(CLIENT_ANSWER, 33554432, "bytes", "the tools refuse a larger answer")                   \
@@ -79,6 +80,11 @@
     LIMIT(STORAGE_PRUNE, 256, "steps", "the journal is pruned only when it holds more")        \
     LIMIT(EVIDENCE, 256, "records", "oldest forgotten")                                        \
     LIMIT(LEDGER_STATES, 1024, "states", "older states are forgotten, as in a pruned geth")    \
+    LIMIT(LEDGER_HISTORY_BYTES, 67108864, "bytes", "older states are forgotten sooner")        \
+    LIMIT(LEDGER_BUILT, 64, "payloads", "the oldest unused build is forgotten")                \
+    LIMIT(LEDGER_OPEN, 2048, "states", "more blocks above the final head: asked again later")  \
+    LIMIT(LEDGER_QUEUE, 256, "calls", "refused: the ledger is behind")                         \
+    LIMIT(BUILDER_ASIDE, 256, "transactions", "oldest offered again")                          \
     LIMIT(CONFIG_BYTES, 1048576, "bytes", "configuration refused")
 
 enum limit {

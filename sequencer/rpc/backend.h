@@ -161,10 +161,10 @@ struct rpc_backend {
     char *(*metrics)(void *ctx, size_t *n);
 
     /* ---- questions -------------------------------------------------------------------------- */
-    /* State after the block with this hash; NULL: at the latest head, answered before it returns. */
+    /* State after the block with this hash; NULL: at the latest head, answered at once. */
     void (*account)(void *ctx, const struct hash *block, const struct address *a, bool proof,
                     rpc_account_cb cb, void *arg);
-    /* At most LIMIT_TX_BYTES + 1 bytes (one more than allowed, so that the refusal is the pool's). */
+    /* At most LIMIT_TX_BYTES bytes. */
     void (*submit)(void *ctx, struct bytes raw, rpc_submit_cb cb, void *arg);
     void (*document)(void *ctx, enum rpc_document kind, const struct rpc_query *q,
                      rpc_answer_cb cb, void *arg);

@@ -22,7 +22,7 @@ struct rpc_options {
     const char *admin_listen;  /* NULL or "": no admin port */
     const char *token;         /* of admin_*; NULL or "": every admin_ call is refused */
     const char *cors;          /* allowed origins, comma separated, "*" for any; NULL: none */
-    const char *hosts;         /* allowed Host names, "*" for any; NULL: "localhost" (geth's vhosts) */
+    const char *hosts;         /* allowed Host names, "*" for any; NULL: "localhost", as geth */
     const char *version;       /* "v0.1.0": web3_clientVersion says Baton/v0.1.0/linux-amd64/c11 */
     const struct rpc_backend *backend; /* lives longer than the server */
     void *ctx;                 /* first argument of every backend call */
@@ -30,7 +30,8 @@ struct rpc_options {
 
 /* Binds and listens on both. `why` receives one sentence with the remedy on error.
  * ERR_CONFIG: an address that cannot be parsed; ERR_IN_USE: port taken; ERR_IO, ERR_NO_MEMORY. */
-enum err rpc_open(struct rpc **out, const struct rpc_options *o, char *why, size_t why_len) MUST_USE;
+enum err rpc_open(struct rpc **out, const struct rpc_options *o, char *why,
+                  size_t why_len) MUST_USE;
 
 /* Stops listening, cuts every connection, calls `closed` on the loop when no handle is left.
  * Answers of the backend that come later are dropped. */

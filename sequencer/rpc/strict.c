@@ -1,0 +1,59 @@
+#include "sequencer/rpc/strict.h"
+
+#include <string.h>
+
+/* Skips a string whose opening quote stands before `i`; the place after its closing quote, or 0. */
+static size_t string_end(const char *p, size_t n, size_t i)
+{
+    while (i < n) {
+        unsigned char c = (unsigned char)p[i];
+        if (c == '"') {
+            return i + 1;
+        }
+        if (c < 0x20) {
+            return 0;
+        }
+        i += c == '\\' ? 2 : 1;
+    }
+    return 0;
+}
+
+/* Length of the literal at `p`, 0 where there is none. */
+static size_t literal(const char *p, size_t n)
+{
+    static const char *const word[] = {"true", "false", "null"};
+    for (size_t i = 0; i < sizeof word / sizeof *word; i++) {
+        size_t len = strlen(word[i]);
+        if (n >= len && memcmp(p, word[i], len) == 0) {
+            return len;
+        }
+    }
+    return 0;
+}
+
+bool strict_json(const char *p, size_t n, unsigned max_depth)
+{
+    unsigned depth = 0;
+    size_t i = 0;
+    while (i < n) {
+        char c = p[i];
+        size_t step = 1;
+        if (c == '"') {
+            size_t end = string_end(p, n, i + 1);
+            step = end > i ? end - i : 0;
+        } else if (c == '{' || c == '[') {
+            step = ++depth <= max_depth;
+        } else if (c == '}' || c == ']') {
+            step = depth-- > 0;
+        } else if (c == 't' || c == 'f' || c == 'n') {
+            step = literal(p + i, n - i);
+        } else if (c == 0 || strchr(" \t\r\n,:+-.0123456789eE", c) == NULL) {
+            step = 0;
+        }
+        if (step == 0) {
+            return false;
+        }
+        i += step;
+    }
+    return depth == 0;
+}
