@@ -99,7 +99,8 @@ enum err pb_get_certificates(struct message_arena *a, struct certificate **out, 
                              Wire__Certificate *const *in, size_t n) MUST_USE;
 enum err pb_get_head(struct block_head *out, const Wire__Head *in) MUST_USE;
 /* `in` may be NULL: an empty bundle. */
-enum err pb_get_bundle(struct message_arena *a, struct bundle *out, const Wire__Bundle *in) MUST_USE;
+enum err pb_get_bundle(struct message_arena *a, struct bundle *out,
+                       const Wire__Bundle *in) MUST_USE;
 enum err pb_get_block(struct block *out, const Wire__Block *in) MUST_USE;
 enum err pb_get_blocks(struct message_arena *a, struct block **out, uint32_t *out_n,
                        Wire__Block *const *in, size_t n) MUST_USE;
