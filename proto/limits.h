@@ -71,6 +71,7 @@
     LIMIT(RPC_SUBSCRIPTIONS, 64, "subscriptions", "refused, per connection")                   \
     LIMIT(RPC_OUT_BYTES, 16777216, "bytes", "slow reader disconnected")                        \
     LIMIT(CLIENT_ANSWER, 33554432, "bytes", "the tools refuse a larger answer")                   \
+    LIMIT(BENCH_TXS, 4000000, "transactions", "bench load refuses: rate times duration")       \
     LIMIT(LOG_LINE, 4096, "bytes", "line cut")                                                 \
     LIMIT(INCIDENTS, 1024, "incidents", "oldest forgotten")                                    \
     LIMIT(STORAGE_QUEUE, 8192, "writes", "waits for the storage thread")                       \
