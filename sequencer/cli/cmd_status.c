@@ -163,7 +163,7 @@ static int show(const char *url, bool json)
     return CLI_DONE;
 }
 
-static int watch(const char *url, bool json)
+static _Noreturn void watch(const char *url, bool json)
 {
     for (;;) {
         if (!json && isatty(STDOUT_FILENO)) {
@@ -194,5 +194,8 @@ int cmd_status(int argc, char **argv)
     }
     char url[DEVNET_URL * 4];
     endpoint_choose(url, sizeof url, rpc);
-    return follow ? watch(url, json) : show(url, json);
+    if (follow) {
+        watch(url, json);
+    }
+    return show(url, json);
 }

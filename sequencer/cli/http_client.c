@@ -31,6 +31,8 @@ struct http_client {
     struct transfer *transfers;
     CURL *idle[IDLE_EASY]; /* easy handles to use again */
     size_t idles;
+    bool collecting;
+    bool destroyed; /* by a callback: freed when the callbacks are through */
 };
 
 struct watched {
@@ -159,11 +161,14 @@ static void answer(const struct transfer *t, CURLcode code)
     t->cb(t->arg, &a);
 }
 
+static void release(struct http_client *c);
+
 static void collect(struct http_client *c)
 {
     int left = 0;
     CURLMsg *m;
-    while ((m = curl_multi_info_read(c->multi, &left)) != NULL) {
+    c->collecting = true;
+    while (!c->destroyed && (m = curl_multi_info_read(c->multi, &left)) != NULL) {
         if (m->msg != CURLMSG_DONE) {
             continue;
         }
@@ -173,6 +178,10 @@ static void collect(struct http_client *c)
         struct transfer *t = (struct transfer *)(void *)private;
         answer(t, code);
         retire(c, t);
+    }
+    c->collecting = false;
+    if (c->destroyed) {
+        release(c);
     }
 }
 
@@ -296,7 +305,7 @@ enum err http_client_post(struct http_client *c, const struct http_request *r, h
     return OK;
 }
 
-void http_client_destroy(struct http_client *c)
+static void release(struct http_client *c)
 {
     while (c->transfers != NULL) {
         retire(c, c->transfers);
@@ -307,6 +316,15 @@ void http_client_destroy(struct http_client *c)
     curl_multi_cleanup(c->multi);
     uv_close((uv_handle_t *)c->timer, free_handle);
     free(c);
+}
+
+void http_client_destroy(struct http_client *c)
+{
+    if (c->collecting) {
+        c->destroyed = true;
+        return;
+    }
+    release(c);
 }
 
 enum err http_fetch(struct http_body *out, const struct http_request *r)
