@@ -250,7 +250,11 @@ static enum err flush_turn(struct writer *w, enum err failed)
     if (failed == OK) {
         return round_run(w, true);
     }
-    TRY(recover(w));
+    enum err e = recover(w);
+    if (e != OK) {
+        settle_failed(w, e);
+        return e;
+    }
     pthread_mutex_lock(&w->lock);
     w->failed = OK;
     pthread_mutex_unlock(&w->lock);
