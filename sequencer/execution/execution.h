@@ -12,37 +12,37 @@
 
 enum execution_status {
     EXECUTION_VALID = 1,
-    EXECUTION_INVALID,    /* the block breaks the chain's rules */
-    EXECUTION_ERROR       /* no verdict: failed, timed out, syncing; ask again */
+    EXECUTION_INVALID, /* the block breaks the chain's rules */
+    EXECUTION_ERROR    /* no verdict: failed, timed out, syncing; ask again */
 };
 
 struct execution_tx {
     struct bytes raw;
-    struct address sender;  /* recovered already */
+    struct address sender; /* recovered already */
 };
 
 /* What every block needs whoever built it. */
 struct execution_block {
-    struct hash parent;          /* payload hash of the parent payload */
+    struct hash parent; /* payload hash of the parent payload */
     uint64_t height;
     uint64_t timestamp_ms;
     struct address fee_recipient;
-    struct bytes body;           /* as it travels: see body.h */
+    struct bytes body;             /* as it travels: see body.h */
     const struct execution_tx *tx; /* decoded from the body, senders recovered */
     uint32_t txs;
 };
 
 struct execution_result {
     enum execution_status status;
-    struct hash payload;         /* hash of the payload (the block hash wallets see) */
+    struct hash payload; /* hash of the payload (the block hash wallets see) */
     struct hash state_root;
-    const uint8_t *body;         /* build: the body; valid during the callback */
+    const uint8_t *body; /* build: the body; valid during the callback */
     size_t body_len;
     uint32_t txs;
-    const uint8_t *info;         /* VALID: encoded struct payload_info (payload.h), to be stored */
+    const uint8_t *info; /* VALID: encoded struct payload_info (payload.h), to be stored */
     size_t info_len;
     uint64_t took_us;
-    const char *why;             /* INVALID, ERROR: one sentence; valid during the callback */
+    const char *why; /* INVALID, ERROR: one sentence; valid during the callback */
 };
 
 typedef void (*execution_cb)(void *arg, const struct execution_result *r);
@@ -54,9 +54,11 @@ struct execution {
      * whatever follows it by nonce. Always VALID (perhaps with no transaction) or ERROR. */
     void (*build)(void *ctx, const struct execution_block *b, execution_cb cb, void *arg);
     /* Executes a block on its parent; VALID iff payload and state_root equal `expect_*`. */
-    void (*execute)(void *ctx, const struct execution_block *b, const struct hash *expect_payload, const struct hash *expect_state, execution_cb cb, void *arg);
+    void (*execute)(void *ctx, const struct execution_block *b, const struct hash *expect_payload,
+                    const struct hash *expect_state, execution_cb cb, void *arg);
     /* This payload is final: nothing beside it will be asked for any more. */
-    void (*finalize)(void *ctx, const struct hash *payload, void (*cb)(void *arg, enum err e), void *arg);
+    void (*finalize)(void *ctx, const struct hash *payload, void (*cb)(void *arg, enum err e),
+                     void *arg);
     /* Highest payload whose state is held; to it a restart is wound. */
     void (*head)(void *ctx, uint64_t *height, struct hash *payload);
     /* Microseconds since the client last answered anything; 0 for one that cannot hang. */

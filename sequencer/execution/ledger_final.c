@@ -1,0 +1,81 @@
+/* Which states are kept. */
+#include "sequencer/execution/ledger_state.h"
+
+/* Marks the states that stand neither at nor above the final head. */
+static void mark_beside(const struct ledger *l)
+{
+    for (struct state *s = l->states; s != NULL; s = s->hh.next) {
+        if (!s->final) {
+            s->marked = s->parent->final ? s->parent != l->head : s->parent->marked;
+        }
+    }
+}
+
+static void forget_marked(struct ledger *l)
+{
+    struct state *s = NULL;
+    struct state *next = NULL;
+    HASH_ITER(hh, l->states, s, next)
+    {
+        if (s->marked) {
+            ledger_forget(l, s);
+        }
+    }
+}
+
+static void make_final(struct ledger *l, struct state *s)
+{
+    s->final = true;
+    s->built = false;
+    s->parent = NULL;
+    l->open--;
+    l->history += s->trie.made;
+}
+
+/* From the head's child up to `s`. */
+static void make_path_final(struct ledger *l, struct state *s)
+{
+    for (struct state *on = s; !on->final; on = on->parent) {
+        on->marked = true;
+    }
+    for (struct state *on = l->states; on != NULL; on = on->hh.next) {
+        if (on->marked) {
+            on->marked = false;
+            make_final(l, on);
+        }
+    }
+    l->head = s;
+}
+
+/* The oldest final state stands first in the table's order. What it alone holds is about what its
+ * successor made anew. */
+static void trim_history(struct ledger *l)
+{
+    uint32_t final = HASH_COUNT(l->states) - l->open;
+    while (l->states != l->head &&
+           (final > LIMIT_LEDGER_STATES + 1 || l->history > LIMIT_LEDGER_HISTORY_BYTES)) {
+        ledger_forget(l, l->states);
+        l->history -= l->states->trie.made;
+        final--;
+    }
+}
+
+enum err ledger_finalize(struct ledger *l, const struct hash *payload,
+                         void (*changed)(void *arg, const struct ledger_account *a), void *arg)
+{
+    struct state *s = ledger_find(l, payload);
+    if (s == NULL) {
+        return ERR_NOT_FOUND;
+    }
+    if (s->final) {
+        return OK;
+    }
+    if (changed != NULL) {
+        trie_diff(&l->head->trie, &s->trie, changed, arg);
+    }
+    make_path_final(l, s);
+    mark_beside(l);
+    forget_marked(l);
+    trim_history(l);
+    return OK;
+}
