@@ -10,8 +10,10 @@ if(BATON_SANITIZE)
     list(APPEND BATON_FLAGS -fsanitize=${BATON_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     list(APPEND BATON_LINK_FLAGS -fsanitize=${BATON_SANITIZE})
 else()
-    list(APPEND BATON_FLAGS -fstack-protector-strong -fstack-clash-protection -fcf-protection=full
-        -ftrivial-auto-var-init=zero)
+    list(APPEND BATON_FLAGS -fstack-protector-strong -fstack-clash-protection -fcf-protection=full)
+    if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+        list(APPEND BATON_FLAGS -ftrivial-auto-var-init=zero) # clang 14 wants a switch of its own for it
+    endif()
     if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
         list(APPEND BATON_FLAGS -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
     endif()

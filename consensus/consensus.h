@@ -118,7 +118,8 @@ enum effect_kind {
     EFFECT_STORE,        /* a valid header with system section: write it as it arrives, no sync */
     EFFECT_NOTARIZED,    /* notarized and executed here: reversible */
     EFFECT_FINAL,        /* final, body here; one effect a block, parents first; the driver executes
-                          * it if it has not yet, and reports that too */
+                          * it if it has not yet, and reports that too (EVENT_EXECUTED; for an EMPTY
+                          * block as soon as its ancestors are executed) */
     EFFECT_SKIPPED,      /* a skip certificate is held: a turn, or the rest of it, is void */
     EFFECT_ENTERED,      /* the current slot moved */
     EFFECT_BAN,          /* a peer sent bad bytes or a bad own signature: cut and ban it */
@@ -157,6 +158,7 @@ struct effect {
             bool proposing;
             uint64_t proposing_turn;
             const struct vote *vote;
+            const int *reason;       /* of each vote: enum skip_reason, -1 where it is no skip */
             uint32_t votes;
             const struct certificate *const *cert;
             uint32_t certs;

@@ -199,6 +199,7 @@ struct core {
     /* collected during one step */
     struct effects *out;
     struct vote step_vote[LIMIT_STEP_VOTES];
+    int step_reason[LIMIT_STEP_VOTES];
     uint32_t step_votes;
     const struct certificate *step_cert[LIMIT_STEP_VOTES * 3];
     uint32_t step_certs;

@@ -150,6 +150,9 @@ void finality_deliver(struct core *c)
         if (b == NULL || !deliver_one(c, b)) {
             break;
         }
+        if (block_executed(c, b)) {
+            b->run = RUN_VALID; /* an EMPTY block keeps its parent's verdict when that is forgotten */
+        }
         c->root = (uint32_t)(b - c->block);
     }
     c->step_more |= block_root(c) != to;

@@ -114,6 +114,7 @@ static void write_step(struct core *c)
     e->u.persist.proposing = c->step_proposing;
     e->u.persist.proposing_turn = c->step_proposing_turn;
     e->u.persist.vote = c->step_vote;
+    e->u.persist.reason = c->step_reason;
     e->u.persist.votes = c->step_votes;
     e->u.persist.cert = c->step_cert;
     e->u.persist.certs = c->step_certs;

@@ -20,7 +20,7 @@ static bool sign_digest(struct core *c, const struct hash *digest, struct signat
 }
 
 /* Makes the vote, keeps it, puts it into the step's write. */
-static bool make_vote(struct core *c, struct slot_record *r, int kind, const struct hash *block)
+static bool make_vote(struct core *c, struct slot_record *r, int kind, const struct hash *block, int reason)
 {
     struct vote v = {.kind = (uint8_t)(kind + 1), .signer = (uint8_t)c->config.self,
                      .epoch = c->epoch->epoch, .slot = r->slot};
@@ -32,6 +32,7 @@ static bool make_vote(struct core *c, struct slot_record *r, int kind, const str
         return false;
     }
     r->own[kind] = v;
+    c->step_reason[c->step_votes] = reason;
     c->step_vote[c->step_votes++] = v;
     c->pending_own[c->pending_own_n++] = (struct pending_vote){c->sequence + 1, r->slot, (uint8_t)kind};
     c->highest_signed = max_u64(c->highest_signed, r->slot);
@@ -94,7 +95,7 @@ bool sign_notarize(struct core *c, struct block_record *b)
         !(first ? parent_justified_first(c, b, p) : parent_justified_inside(c, b, p))) {
         return false;
     }
-    return make_vote(c, r, NOTARIZE, &b->head.hash);
+    return make_vote(c, r, NOTARIZE, &b->head.hash, -1);
 }
 
 /* S2: no own finalize at any slot >= u of u's turn. */
@@ -126,7 +127,7 @@ bool sign_skip(struct core *c, uint64_t u, int reason)
         return false;
     }
     struct slot_record *r = slot_get(c, u);
-    if (r == NULL || !make_vote(c, r, SKIP, NULL)) {
+    if (r == NULL || !make_vote(c, r, SKIP, NULL, reason)) {
         return false;
     }
     r->own_skip_reason = reason;
@@ -202,7 +203,7 @@ bool sign_finalize(struct core *c, struct block_record *b)
     if (s <= c->highest_final || own_has(c, s, SKIP) || !gate_open(c, s, &healed)) {
         return false;
     }
-    if (!make_vote(c, r, FINALIZE, &b->head.hash)) {
+    if (!make_vote(c, r, FINALIZE, &b->head.hash, -1)) {
         return false;
     }
     step_keep_cert(c, proof);

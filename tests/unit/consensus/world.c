@@ -1,0 +1,857 @@
+#include "tests/unit/consensus/world_internal.h"
+
+/* ---- keys: a keyed hash stands for a signature, so that a million are cheap ------------------------- */
+
+static struct hash tag_of(const struct address *a, const struct hash *digest)
+{
+    uint8_t both[52];
+    memcpy(both, a->b, 20);
+    memcpy(both + 20, digest->b, 32);
+    return keccak256(both, sizeof both);
+}
+
+static void world_sign(struct signature *out, const struct address *a, const struct hash *digest)
+{
+    struct hash tag = tag_of(a, digest);
+    memcpy(out->b, a->b, 20);
+    memset(out->b + 20, 0, 12);
+    memcpy(out->b + 32, tag.b, 32);
+    out->b[64] = 27;
+}
+
+static bool core_sign(void *ctx, struct signature *out, const struct hash *digest)
+{
+    world_sign(out, ctx, digest);
+    return true;
+}
+
+static bool core_recover(void *ctx, struct address *out, const struct signature *sig, const struct hash *digest)
+{
+    (void)ctx;
+    memcpy(out->b, sig->b, 20);
+    struct hash tag = tag_of(out, digest);
+    return memcmp(tag.b, sig->b + 32, 32) == 0;
+}
+
+/* ---- time ------------------------------------------------------------------------------------------------ */
+
+static bool earlier(const struct world_event *a, const struct world_event *b)
+{
+    return a->at != b->at ? a->at < b->at : a->order < b->order;
+}
+
+void world_push(struct world *w, struct world_event e)
+{
+    if (w->events == w->heap_cap) {
+        w->heap_cap = w->heap_cap == 0 ? 1024 : 2 * w->heap_cap;
+        w->heap = realloc(w->heap, w->heap_cap * sizeof *w->heap);
+        assert_non_null(w->heap);
+    }
+    e.order = w->order++;
+    uint32_t i = w->events++;
+    while (i > 0 && earlier(&e, &w->heap[(i - 1) / 2])) {
+        w->heap[i] = w->heap[(i - 1) / 2];
+        i = (i - 1) / 2;
+    }
+    w->heap[i] = e;
+}
+
+static struct world_event pop(struct world *w)
+{
+    struct world_event top = w->heap[0];
+    struct world_event last = w->heap[--w->events];
+    uint32_t i = 0;
+    for (;;) {
+        uint32_t c = 2 * i + 1;
+        if (c >= w->events) {
+            break;
+        }
+        if (c + 1 < w->events && earlier(&w->heap[c + 1], &w->heap[c])) {
+            c++;
+        }
+        if (!earlier(&w->heap[c], &last)) {
+            break;
+        }
+        w->heap[i] = w->heap[c];
+        i = c;
+    }
+    w->heap[i] = last;
+    return top;
+}
+
+static uint64_t wall_ms(const struct world *w)
+{
+    return 1700000000000 + w->now / MS;
+}
+
+/* ---- blocks ------------------------------------------------------------------------------------------------ */
+
+uint32_t world_block_index(struct world *w, const struct hash *hash)
+{
+    for (uint32_t i = w->blocks; i-- > 0;) {
+        if (hash_equal(&w->block[i].head.hash, hash)) {
+            return i;
+        }
+    }
+    return BLOCKS_MAX;
+}
+
+uint32_t world_block_add(struct world *w, const struct block_head *head)
+{
+    uint32_t i = world_block_index(w, &head->hash);
+    if (i != BLOCKS_MAX) {
+        return i;
+    }
+    assert_true(w->blocks < BLOCKS_MAX);
+    struct world_block *b = &w->block[w->blocks];
+    assert_true(head->system.n <= sizeof b->system);
+    b->head = *head;
+    memcpy(b->system, head->system.p, head->system.n);
+    b->head.system = bytes_of(b->system, head->system.n);
+    return w->blocks++;
+}
+
+/* ---- effects --------------------------------------------------------------------------------------------- */
+
+static bool member_can(const struct world *w, int a, uint64_t incarnation)
+{
+    return w->member[a].up && w->member[a].incarnation == incarnation;
+}
+
+static void post(struct world *w, int from, int to, const uint8_t *frame, size_t n)
+{
+    struct message m;
+    assert_int_equal(message_decode(&m, &w->arena, bytes_of(frame, n)), OK);
+    bool gone = w->cut[from][to] || !w->member[to].up || (w->drops != NULL && w->drops(w->drops_arg, from, to, &m));
+    message_arena_reset(&w->arena);
+    if (gone) {
+        return;
+    }
+    w->frames++;
+    w->random = w->random * 6364136223846793005u + 1442695040888963407u;
+    uint64_t jitter = (w->random >> 40) % (w->o.link_us / 20 + 2);
+    struct world_event e = {.at = w->now + w->o.link_us + jitter, .kind = W_DELIVER, .to = to, .from = from,
+                            .incarnation = w->member[to].incarnation, .frame = malloc(n), .frame_len = n};
+    assert_non_null(e.frame);
+    memcpy(e.frame, frame, n);
+    world_push(w, e);
+}
+
+static void post_all(struct world *w, int from, int to, const uint8_t *frame, size_t n)
+{
+    for (int i = 0; i < (int)w->o.n; i++) {
+        if (i != from && (to == SEND_ALL || to == i)) {
+            post(w, from, i, frame, n);
+        }
+    }
+}
+
+static void on_send(struct world *w, int a, const struct effect *e)
+{
+    oracle_send(w, a, e);
+    if (w->member[a].possessed) {
+        return;
+    }
+    const struct message *m = e->u.send.message;
+    size_t cap = message_size(m);
+    uint8_t *frame = malloc(cap);
+    size_t n = 0;
+    assert_non_null(frame);
+    assert_int_equal(message_encode(frame, cap, &n, m), OK);
+    if (m->kind == MSG_PROPOSAL) {
+        uint32_t i = world_block_add(w, &m->u.proposal.head);
+        w->member[a].has_body[i] = 1;
+    }
+    if (e->u.send.gate <= w->member[a].persisted) {
+        post_all(w, a, e->u.send.to, frame, n);
+        free(frame);
+        return;
+    }
+    if (w->gated_n == w->gated_cap) {
+        w->gated_cap = w->gated_cap == 0 ? 256 : 2 * w->gated_cap;
+        w->gated = realloc(w->gated, w->gated_cap * sizeof *w->gated);
+        assert_non_null(w->gated);
+    }
+    w->gated[w->gated_n++] = (struct gated){a, e->u.send.to, e->u.send.gate, w->member[a].incarnation, frame, n};
+}
+
+static void release_gated(struct world *w, int a)
+{
+    uint32_t kept = 0;
+    uint32_t n = w->gated_n;
+    for (uint32_t i = 0; i < n; i++) {
+        struct gated g = w->gated[i];
+        bool stale = g.from == a && g.incarnation != w->member[a].incarnation;
+        if (g.from == a && !stale && g.gate <= w->member[a].persisted) {
+            post_all(w, a, g.to, g.frame, g.frame_len);
+            free(g.frame);
+        } else if (stale) {
+            free(g.frame);
+        } else {
+            w->gated[kept++] = g;
+        }
+    }
+    w->gated_n = kept;
+}
+
+static void on_build(struct world *w, int a, const struct effect *e)
+{
+    struct built_payload p = {.ok = true, .build = e->u.build.number, .body_len = 64, .txs = 1};
+    uint8_t seed[80];
+    memcpy(seed, e->u.build.parent.b, 32);
+    memcpy(seed + 32, e->u.build.payload_parent.b, 32);
+    store_be64(seed + 64, e->u.build.timestamp_ms);
+    store_be64(seed + 72, (uint64_t)a);
+    p.payload = keccak256(seed, sizeof seed);
+    p.state_root = keccak256(p.payload.b, 32);
+    p.body_root = keccak256(seed, 64);
+    if (!w->member[a].hung) {
+        world_push(w, (struct world_event){.at = w->now + w->o.build_us, .kind = W_BUILT, .to = a,
+                                           .incarnation = w->member[a].incarnation, .built = p});
+    }
+}
+
+static void run_client(struct world *w, int a, uint32_t i)
+{
+    if (!w->member[a].hung) {
+        world_push(w, (struct world_event){.at = w->now + w->o.execute_us, .kind = W_EXECUTED, .to = a,
+                                           .incarnation = w->member[a].incarnation, .block = i});
+    }
+}
+
+/* An answer to a fetch: head and body, from a peer that has both. */
+static void on_fetch(struct world *w, int a, const struct effect *e)
+{
+    int peer = e->u.fetch.peer;
+    uint32_t i = world_block_index(w, &e->u.fetch.block);
+    if (i == BLOCKS_MAX || w->cut[a][peer] || !w->member[peer].up || !w->member[peer].has_body[i]) {
+        return;
+    }
+    struct message m = {.kind = MSG_BLOCK, .u.block = {.head = w->block[i].head}};
+    static const uint8_t body[64];
+    m.u.block.body = bytes_of(body, m.u.block.head.header.body_len);
+    world_send(w, peer, a, &m);
+}
+
+static void on_effect(struct world *w, int a, const struct effect *e)
+{
+    struct member_state *s = &w->member[a];
+    switch (e->kind) {
+    case EFFECT_PERSIST:
+        oracle_persist(w, a, e);
+        disk_write(w, a, e);
+        break;
+    case EFFECT_SEND:
+        on_send(w, a, e);
+        break;
+    case EFFECT_BUILD:
+        on_build(w, a, e);
+        break;
+    case EFFECT_EXECUTE:
+        run_client(w, a, world_block_index(w, &e->u.execute.block));
+        break;
+    case EFFECT_FETCH:
+        on_fetch(w, a, e);
+        break;
+    case EFFECT_STORE:
+        s->stored[world_block_add(w, e->u.store.head)] = 1;
+        break;
+    case EFFECT_FINAL:
+        oracle_final(w, a, e);
+        break;
+    case EFFECT_SKIPPED:
+        w->skips++;
+        break;
+    case EFFECT_BAN:
+        w->bans++;
+        break;
+    case EFFECT_EVIDENCE:
+        w->evidence[e->u.evidence.member]++;
+        break;
+    case EFFECT_ALARM:
+        w->alarms[e->u.alarm.what]++;
+        break;
+    case EFFECT_CANCEL:
+    case EFFECT_NOTARIZED:
+    case EFFECT_ENTERED:
+        break;
+    }
+}
+
+void world_step(struct world *w, int a, const struct event *ev)
+{
+    struct member_state *s = &w->member[a];
+    struct event e = *ev;
+    e.now_us = w->now;
+    e.wall_ms = wall_ms(w);
+    core_step(s->core, &e, w->effects);
+    for (uint32_t i = 0; i < w->effects->n; i++) {
+        on_effect(w, a, &w->effects->effect[i]);
+    }
+    uint64_t at = core_deadline(s->core);
+    if (at != UINT64_MAX) {
+        at = at < w->now ? w->now : at;
+        if (s->tick_at <= w->now || at < s->tick_at) {
+            s->tick_at = at;
+            world_push(w, (struct world_event){.at = at, .kind = W_TICK, .to = a, .incarnation = s->incarnation});
+        }
+    }
+}
+
+static void health(struct world *w, int a)
+{
+    struct member_state *s = &w->member[a];
+    struct event ev = {.kind = EVENT_HEALTH, .peer = -1};
+    ev.u.health.not_ready = s->hung && w->now - s->silent_since > 1000 * MS ? NOT_READY_CLIENT : 0;
+    ev.u.health.pending = s->pending;
+    ev.u.health.draining = s->draining;
+    ev.u.health.client_silent_us = s->hung ? w->now - s->silent_since : 0;
+    world_step(w, a, &ev);
+}
+
+/* ---- events ------------------------------------------------------------------------------------------------ */
+
+static void give_body(struct world *w, int a, const struct hash *hash)
+{
+    uint32_t i = world_block_index(w, hash);
+    w->member[a].has_body[i] = 1;
+    struct event ev = {.kind = EVENT_BODY, .peer = -1};
+    ev.u.body.block = *hash;
+    ev.u.body.ok = true;
+    world_step(w, a, &ev);
+}
+
+static void deliver(struct world *w, const struct world_event *e)
+{
+    struct message m;
+    assert_int_equal(message_decode(&m, &w->arena, bytes_of(e->frame, e->frame_len)), OK);
+    struct event ev = {.kind = EVENT_MESSAGE, .peer = e->from};
+    ev.u.message = &m;
+    if (!w->member[e->to].possessed) {
+        world_step(w, e->to, &ev);
+        if (m.kind == MSG_PROPOSAL && (m.u.proposal.head.header.flags & FLAG_EMPTY) == 0) {
+            give_body(w, e->to, &m.u.proposal.head.hash);
+        } else if (m.kind == MSG_BLOCK) {
+            give_body(w, e->to, &m.u.block.head.hash);
+        }
+    }
+    message_arena_reset(&w->arena);
+}
+
+static void durable(struct world *w, int a, uint64_t sequence)
+{
+    struct member_state *s = &w->member[a];
+    for (uint32_t i = 0; i < s->disk.steps; i++) {
+        if (s->disk.step[i].sequence <= sequence) {
+            s->disk.step[i].durable = true;
+        }
+    }
+    s->persisted = sequence;
+    release_gated(w, a);
+    struct event ev = {.kind = EVENT_PERSISTED, .peer = -1};
+    ev.u.persisted = sequence;
+    world_step(w, a, &ev);
+}
+
+static void executed(struct world *w, int a, uint32_t i)
+{
+    struct event ev = {.kind = EVENT_EXECUTED, .peer = -1};
+    ev.u.executed.block = w->block[i].head.hash;
+    ev.u.executed.verdict = w->member[a].invalid ? VERDICT_INVALID : VERDICT_VALID;
+    ev.u.executed.took_us = w->o.execute_us;
+    w->member[a].executed[i] = 1;
+    world_step(w, a, &ev);
+}
+
+static void handle(struct world *w, struct world_event *e)
+{
+    struct member_state *s = &w->member[e->to];
+    if (!member_can(w, e->to, e->incarnation)) {
+        return;
+    }
+    if (s->paused) {
+        struct world_event later = *e;
+        later.at = w->now + 5 * MS;
+        e->frame = NULL;
+        world_push(w, later);
+        return;
+    }
+    struct event ev = {.kind = EVENT_TICK, .peer = -1};
+    switch (e->kind) {
+    case W_DELIVER:
+        deliver(w, e);
+        break;
+    case W_TICK:
+        if (e->at == s->tick_at || s->tick_at <= w->now) {
+            ev.late_us = w->now > s->tick_at ? w->now - s->tick_at : 0;
+            s->tick_at = UINT64_MAX;
+            if (s->hung || s->draining || s->pending) {
+                health(w, e->to);
+            }
+            world_step(w, e->to, &ev);
+        }
+        break;
+    case W_DURABLE:
+        durable(w, e->to, e->value);
+        break;
+    case W_EXECUTED:
+        executed(w, e->to, e->block);
+        break;
+    case W_BUILT:
+        ev.kind = EVENT_BUILT;
+        ev.u.built = e->built;
+        world_step(w, e->to, &ev);
+        break;
+    case W_PEER:
+        ev.kind = EVENT_PEER;
+        ev.peer = e->from;
+        ev.u.peer.up = e->flag;
+        ev.u.peer.reset = !e->flag;
+        world_step(w, e->to, &ev);
+        ev.kind = EVENT_LATENCY;
+        ev.u.latency.one_way_p50_us = w->o.link_us + w->o.link_us / 40;
+        ev.u.latency.one_way_p99_us = w->o.link_us + w->o.link_us / 20;
+        world_step(w, e->to, &ev);
+        break;
+    case W_BODY:
+        give_body(w, e->to, &w->block[e->block].head.hash);
+        break;
+    }
+}
+
+static bool one_event(struct world *w, uint64_t limit)
+{
+    if (w->events == 0 || w->heap[0].at > limit) {
+        w->now = limit;
+        return false;
+    }
+    struct world_event e = pop(w);
+    w->now = e.at > w->now ? e.at : w->now;
+    handle(w, &e);
+    free(e.frame);
+    return true;
+}
+
+void world_run(struct world *w, uint64_t us)
+{
+    uint64_t limit = w->now + us;
+    while (one_event(w, limit)) {
+    }
+}
+
+bool world_until(struct world *w, bool (*done)(struct world *w, void *arg), void *arg, uint64_t limit_us)
+{
+    uint64_t limit = w->now + limit_us;
+    while (!done(w, arg)) {
+        if (!one_event(w, limit)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool all_at_height(struct world *w, void *arg)
+{
+    uint64_t height = *(uint64_t *)arg;
+    for (uint32_t i = 0; i < w->o.n; i++) {
+        const struct member_state *s = &w->member[i];
+        if (s->up && !s->paused && !s->possessed && s->head_height < height) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool world_until_final(struct world *w, uint64_t height, uint64_t limit_us)
+{
+    return world_until(w, all_at_height, &height, limit_us);
+}
+
+/* ---- making ------------------------------------------------------------------------------------------------ */
+
+struct world_options world_defaults(void)
+{
+    return (struct world_options){.n = 4, .fault_model = FAULT_BFT, .turn_slots = 4, .block_time_ms = 200,
+                                  .pace = PACE_FIXED, .max_interval_ms = 200, .depth = 3, .link_us = 1 * MS,
+                                  .sync_us = 200, .execute_us = 4 * MS, .build_us = 5 * MS, .seed = 1};
+}
+
+static void make_epoch(struct world *w)
+{
+    struct epoch_config *c = &w->epoch;
+    const struct world_options *o = &w->o;
+    c->chain_id = 41197;
+    c->genesis = keccak256("world", 5);
+    c->params = (struct epoch_params){.fault_model = o->fault_model, .pace = o->pace, .turn_slots = o->turn_slots,
+                                      .depth = o->depth, .block_time_ms = o->block_time_ms,
+                                      .max_interval_ms = o->max_interval_ms, .execute_before_finalize = 1,
+                                      .gas_limit = 30000000};
+    c->n = o->n;
+    for (uint32_t i = 0; i < o->n; i++) {
+        struct hash h = keccak256(&i, sizeof i);
+        memcpy(c->member[i].address.b, h.b, 20);
+        c->member[i].weight = o->weight[i] == 0 ? 1 : o->weight[i];
+        c->member[i].name[0] = (char)('A' + (int)i);
+        c->member[i].endpoint[0] = 'x';
+    }
+    char why[256];
+    assert_int_equal(epoch_config_derive(c, why, sizeof why), OK);
+    w->anchor = (struct header){.chain_id = c->chain_id, .genesis = c->genesis, .config = c->hash,
+                                .timestamp_ms = 1700000000000, .body_root = keccak256("", 0)};
+}
+
+static void connect_all(struct world *w, int a)
+{
+    for (int i = 0; i < (int)w->o.n; i++) {
+        if (i == a || !w->member[i].up) {
+            continue;
+        }
+        uint64_t at = w->now + 3 * w->o.link_us;
+        world_push(w, (struct world_event){.at = at, .kind = W_PEER, .to = a, .from = i, .incarnation = w->member[a].incarnation, .flag = true});
+        world_push(w, (struct world_event){.at = at, .kind = W_PEER, .to = i, .from = a, .incarnation = w->member[i].incarnation, .flag = true});
+    }
+}
+
+static void boot(struct world *w, int a)
+{
+    struct member_state *s = &w->member[a];
+    struct core_config config = {.epoch = w->epoch, .anchor = w->anchor, .self = a, .start_us = w->now};
+    store_be64(config.instance, ++s->incarnation);
+    config.instance[15] = (uint8_t)a;
+    config.observe_until_cleared = s->disk.amnesiac;
+    config.ask_before_signing = s->incarnation > 1 && !s->disk.amnesiac;
+    config.crypto = (struct core_crypto){&w->epoch.member[a].address, core_sign, core_recover};
+    s->memory = aligned_alloc(64, core_footprint(&config));
+    assert_non_null(s->memory);
+    assert_int_equal(core_init(&s->core, s->memory, &config), OK);
+    s->up = true;
+    s->paused = false;
+    s->tick_at = w->now;
+    disk_restore(w, a);
+    core_start(s->core, w->now, w->effects);
+    world_push(w, (struct world_event){.at = w->now, .kind = W_TICK, .to = a, .incarnation = s->incarnation});
+    connect_all(w, a);
+}
+
+struct world *world_new(const struct world_options *o)
+{
+    struct world *w = calloc(1, sizeof *w);
+    assert_non_null(w);
+    w->o = *o;
+    w->random = o->seed * 2 + 1;
+    w->effects = malloc(sizeof *w->effects);
+    w->block = calloc(BLOCKS_MAX, sizeof *w->block);
+    assert_true(w->effects != NULL && w->block != NULL);
+    make_epoch(w);
+    for (uint32_t i = 0; i < o->n; i++) {
+        struct member_state *s = &w->member[i];
+        s->has_body = calloc(BLOCKS_MAX, 1);
+        s->stored = calloc(BLOCKS_MAX, 1);
+        s->executed = calloc(BLOCKS_MAX, 1);
+        s->head_block = BLOCKS_MAX;
+        assert_true(s->has_body != NULL && s->stored != NULL && s->executed != NULL);
+    }
+    w->now = 1000 * MS;
+    w->top_at = w->now;
+    for (uint32_t i = 0; i < o->n; i++) {
+        boot(w, (int)i);
+    }
+    return w;
+}
+
+void world_free(struct world *w)
+{
+    for (uint32_t i = 0; i < w->events; i++) {
+        free(w->heap[i].frame);
+    }
+    for (uint32_t i = 0; i < w->gated_n; i++) {
+        free(w->gated[i].frame);
+    }
+    for (uint32_t i = 0; i < w->o.n; i++) {
+        struct member_state *s = &w->member[i];
+        for (uint32_t k = 0; k < s->disk.steps; k++) {
+            free(s->disk.step[k].cert);
+        }
+        free(s->disk.step);
+        free(s->has_body);
+        free(s->stored);
+        free(s->executed);
+        free(s->memory);
+    }
+    message_arena_free(&w->arena);
+    free(w->heap);
+    free(w->gated);
+    free(w->block);
+    free(w->effects);
+    free(w);
+}
+
+/* ---- faults ------------------------------------------------------------------------------------------------ */
+
+uint64_t world_now(const struct world *w)
+{
+    return w->now;
+}
+
+void world_cut(struct world *w, int a, int b, bool cut)
+{
+    w->cut[a][b] = w->cut[b][a] = cut;
+}
+
+void world_isolate(struct world *w, int a, bool cut)
+{
+    for (int i = 0; i < (int)w->o.n; i++) {
+        if (i != a) {
+            world_cut(w, a, i, cut);
+        }
+    }
+}
+
+void world_crash(struct world *w, int a, bool power)
+{
+    struct member_state *s = &w->member[a];
+    s->up = false;
+    s->incarnation++;
+    free(s->memory);
+    s->memory = NULL;
+    s->core = NULL;
+    if (power) {
+        disk_lose_unsynced(w, a);
+    }
+    for (int i = 0; !power && i < (int)w->o.n; i++) {
+        if (i != a && w->member[i].up && !w->cut[a][i]) {
+            world_push(w, (struct world_event){.at = w->now + 3 * w->o.link_us, .kind = W_PEER, .to = i, .from = a,
+                                               .incarnation = w->member[i].incarnation, .flag = false});
+        }
+    }
+}
+
+void world_restart(struct world *w, int a)
+{
+    assert_false(w->member[a].up);
+    boot(w, a);
+}
+
+void world_pause(struct world *w, int a, bool paused)
+{
+    w->member[a].paused = paused;
+}
+
+void world_hang_client(struct world *w, int a, bool hung)
+{
+    struct member_state *s = &w->member[a];
+    s->silent_since = w->now;
+    s->hung = hung;
+    if (!hung) {
+        health(w, a);
+        for (uint32_t i = 0; i < w->blocks; i++) {
+            if (s->has_body[i] && !s->executed[i]) {
+                run_client(w, a, i);
+            }
+        }
+    }
+}
+
+void world_fail_disk(struct world *w, int a, bool failing)
+{
+    w->member[a].failing = failing;
+}
+
+void world_lose_disk(struct world *w, int a)
+{
+    w->member[a].disk.lost = true;
+    w->member[a].disk.amnesiac = true;
+}
+
+void world_invalid(struct world *w, int a, bool calls_invalid)
+{
+    w->member[a].invalid = calls_invalid;
+}
+
+void world_drain(struct world *w, int a, bool draining)
+{
+    w->member[a].draining = draining;
+    health(w, a);
+}
+
+void world_pending(struct world *w, int a, bool pending)
+{
+    w->member[a].pending = pending;
+    health(w, a);
+}
+
+void world_filter(struct world *w, bool (*drops)(void *arg, int from, int to, const struct message *m), void *arg)
+{
+    w->drops = drops;
+    w->drops_arg = arg;
+}
+
+void world_possess(struct world *w, int a, bool possessed)
+{
+    w->member[a].possessed = possessed;
+}
+
+/* ---- speaking for a possessed member -------------------------------------------------------------------- */
+
+void world_send(struct world *w, int from, int to, const struct message *m)
+{
+    size_t cap = message_size(m);
+    uint8_t *frame = malloc(cap);
+    size_t n = 0;
+    assert_non_null(frame);
+    assert_int_equal(message_encode(frame, cap, &n, m), OK);
+    post_all(w, from, to, frame, n);
+    free(frame);
+}
+
+void world_send_vote(struct world *w, int from, int to, uint8_t kind, uint64_t slot, const struct hash *block)
+{
+    struct vote v = {.kind = kind, .signer = (uint8_t)from, .epoch = 0, .slot = slot};
+    if (block != NULL) {
+        v.block = *block;
+    }
+    struct hash digest = vote_digest(&w->epoch, kind, slot, &v.block);
+    world_sign(&v.signature, &w->epoch.member[from].address, &digest);
+    struct message m = {.kind = MSG_VOTES};
+    m.u.bundle.vote = &v;
+    m.u.bundle.votes = 1;
+    world_send(w, from, to, &m);
+}
+
+struct block_head world_anchor(struct world *w)
+{
+    struct block_head head = {.header = w->anchor};
+    head.hash = header_hash(&head.header);
+    return head;
+}
+
+struct block_head world_make_block(struct world *w, int from, uint64_t slot, const struct block_head *parent, uint8_t flags, uint8_t twist)
+{
+    static uint8_t system[64];
+    size_t n = 0;
+    struct system_parts parts = {0};
+    assert_int_equal(system_encode(system, sizeof system, &n, &parts), OK);
+    const struct header *p = &parent->header;
+    struct block_head head = {.system = bytes_of(system, n)};
+    struct header *h = &head.header;
+    *h = (struct header){.chain_id = w->epoch.chain_id, .genesis = w->epoch.genesis, .config = w->epoch.hash,
+                         .slot = slot, .flags = flags, .parent_slot = p->slot, .parent = parent->hash,
+                         .height = p->height + 1, .timestamp_ms = p->timestamp_ms + w->o.block_time_ms,
+                         .leader = (uint8_t)from, .payload_parent = p->payload, .body_len = 64};
+    uint8_t seed[41] = {0};
+    memcpy(seed, parent->hash.b, 32);
+    store_be64(seed + 32, slot);
+    seed[40] = twist;
+    h->payload = keccak256(seed, sizeof seed);
+    h->state_root = keccak256(h->payload.b, 32);
+    h->body_root = keccak256(seed, 16);
+    h->system_root = keccak256(system, n);
+    if ((flags & FLAG_EMPTY) != 0) {
+        h->height = p->height;
+        h->payload = p->payload;
+        h->state_root = p->state_root;
+        h->body_root = keccak256("", 0);
+        h->body_len = 0;
+    }
+    head.hash = header_hash(h);
+    struct hash digest = propose_digest(&w->epoch, slot, 0, &head.hash);
+    world_sign(&head.signature, &w->epoch.member[from].address, &digest);
+    w->member[from].has_body[world_block_add(w, &head)] = 1;
+    return head;
+}
+
+void world_send_proposal(struct world *w, int from, int to, const struct block_head *head, const struct bundle *justification)
+{
+    struct message m = {.kind = MSG_PROPOSAL};
+    m.u.proposal.head = *head;
+    if (justification != NULL) {
+        m.u.proposal.justification = *justification;
+    }
+    world_send(w, from, to, &m);
+}
+
+/* ---- looking ------------------------------------------------------------------------------------------------ */
+
+struct core_view world_view(struct world *w, int a)
+{
+    struct core_view v;
+    core_get_view(w->member[a].core, &v);
+    return v;
+}
+
+int world_leader(struct world *w, uint64_t turn)
+{
+    for (uint32_t i = 0; i < w->o.n; i++) {
+        if (w->member[i].up) {
+            return core_leader(w->member[i].core, turn);
+        }
+    }
+    return -1;
+}
+
+uint64_t world_height(struct world *w, int a)
+{
+    return w->member[a].head_height;
+}
+
+bool world_final_at(struct world *w, uint64_t slot, struct block_head *out)
+{
+    if (slot >= SLOTS || w->final_at[slot] == 0) {
+        return false;
+    }
+    *out = w->block[w->final_at[slot] - 1].head;
+    return true;
+}
+
+uint64_t world_skips(struct world *w)
+{
+    return w->skips;
+}
+
+uint64_t world_own_skips(struct world *w, int reason)
+{
+    return w->own_skips[reason];
+}
+
+uint64_t world_evidence(struct world *w, int member)
+{
+    return w->evidence[member];
+}
+
+uint64_t world_alarms(struct world *w, enum alarm_kind what)
+{
+    return w->alarms[what];
+}
+
+uint64_t world_bans(struct world *w)
+{
+    return w->bans;
+}
+
+bool world_signed(struct world *w, int a, uint8_t kind, uint64_t slot)
+{
+    return w->member[a].signed_kind[kind - 1][slot] != 0;
+}
+
+uint64_t world_frames(struct world *w)
+{
+    return w->frames;
+}
+
+uint64_t world_gap(struct world *w)
+{
+    uint64_t gap = w->longest_gap > w->now - w->top_at ? w->longest_gap : w->now - w->top_at;
+    w->longest_gap = 0;
+    w->top_at = w->now;
+    return gap;
+}
+
+struct epoch_config *world_epoch(struct world *w)
+{
+    return &w->epoch;
+}
+
+bool world_up(struct world *w, int a)
+{
+    return w->member[a].up;
+}

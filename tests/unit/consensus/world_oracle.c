@@ -1,0 +1,128 @@
+/* What must hold (CONSENSUS 12), checked by code that knows the rules from the page, not from the
+ * core. */
+#include "tests/unit/consensus/world_internal.h"
+
+static void note_vote(struct world *w, int a, const struct vote *v)
+{
+    struct member_state *s = &w->member[a];
+    assert_true(v->slot < SLOTS);
+    int k = v->kind - 1;
+    if (s->signed_kind[k][v->slot] != 0) {
+        fail_msg("member %d signed kind %d twice at slot %llu", a, v->kind, (unsigned long long)v->slot);
+    }
+    s->signed_kind[k][v->slot] = 1;
+    s->signed_block[k][v->slot] = v->block;
+}
+
+/* N2, S2 and F3 seen from outside: the histories of honest keys. */
+static void check_history(struct world *w, int a, const struct vote *v)
+{
+    struct member_state *s = &w->member[a];
+    uint64_t turn_slots = w->o.turn_slots;
+    uint64_t first = (v->slot - 1) / turn_slots * turn_slots + 1;
+    if (v->kind == VOTE_NOTARIZE && s->signed_kind[1][v->slot] != 0) {
+        fail_msg("member %d notarized slot %llu after skipping it", a, (unsigned long long)v->slot);
+    }
+    if (v->kind == VOTE_SKIP) {
+        for (uint64_t u = v->slot; u < first + turn_slots; u++) {
+            if (s->signed_kind[2][u] != 0) {
+                fail_msg("member %d skipped slot %llu after finalizing %llu", a, (unsigned long long)v->slot, (unsigned long long)u);
+            }
+        }
+    }
+    if (v->kind == VOTE_FINALIZE && s->signed_kind[1][v->slot] != 0) {
+        fail_msg("member %d finalized slot %llu after skipping it", a, (unsigned long long)v->slot);
+    }
+}
+
+void oracle_persist(struct world *w, int a, const struct effect *e)
+{
+    for (uint32_t i = 0; i < e->u.persist.votes; i++) {
+        const struct vote *v = &e->u.persist.vote[i];
+        check_history(w, a, v);
+        note_vote(w, a, v);
+        if (v->kind == VOTE_SKIP) {
+            w->own_skips[e->u.persist.reason[i]]++;
+        }
+    }
+}
+
+static bool vote_durable(const struct member_state *s, const struct vote *v)
+{
+    for (uint32_t k = 0; k < s->disk.steps; k++) {
+        const struct disk_step *t = &s->disk.step[k];
+        for (uint32_t i = 0; t->durable && i < t->votes; i++) {
+            if (t->vote[i].kind == v->kind && t->vote[i].slot == v->slot && hash_equal(&t->vote[i].block, &v->block)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Nothing signed leaves before it is durable; no certificate holds an own vote that is not. */
+void oracle_send(struct world *w, int a, const struct effect *e)
+{
+    const struct message *m = e->u.send.message;
+    const struct member_state *s = &w->member[a];
+    if (e->u.send.gate > s->persisted) {
+        return;
+    }
+    const struct bundle *b = m->kind == MSG_PROPOSAL ? &m->u.proposal.justification
+                             : m->kind == MSG_BUNDLE || m->kind == MSG_VOTES ? &m->u.bundle : NULL;
+    for (uint32_t i = 0; b != NULL && i < b->votes; i++) {
+        if (!vote_durable(s, &b->vote[i])) {
+            fail_msg("member %d sends a vote at slot %llu that is not durable", a, (unsigned long long)b->vote[i].slot);
+        }
+    }
+}
+
+static void check_chain(struct world *w, int a, uint32_t i)
+{
+    const struct header *h = &w->block[i].head.header;
+    struct member_state *s = &w->member[a];
+    uint64_t parent_slot = s->head_block == BLOCKS_MAX ? 0 : s->head_slot;
+    if (h->parent_slot != parent_slot) {
+        fail_msg("member %d: final slot %llu does not follow %llu", a, (unsigned long long)h->slot, (unsigned long long)parent_slot);
+    }
+    uint64_t height = s->head_height + ((h->flags & FLAG_EMPTY) == 0);
+    assert_int_equal(h->height, height);
+    for (uint64_t slot = h->parent_slot + 1; slot < h->slot; slot++) {
+        if (w->final_at[slot] != 0) {
+            fail_msg("member %d skips over slot %llu, final elsewhere", a, (unsigned long long)slot);
+        }
+    }
+}
+
+void oracle_final(struct world *w, int a, const struct effect *e)
+{
+    struct member_state *s = &w->member[a];
+    uint32_t i = world_block_add(w, e->u.final.head);
+    const struct header *h = &w->block[i].head.header;
+    assert_true(h->slot < SLOTS);
+    if (w->final_at[h->slot] != 0 && w->final_at[h->slot] != i + 1) {
+        fail_msg("agreement: two final blocks at slot %llu", (unsigned long long)h->slot);
+    }
+    check_chain(w, a, i);
+    assert_true(s->has_body[i] || (h->flags & FLAG_EMPTY) != 0);
+    w->final_at[h->slot] = i + 1;
+    s->head_block = i;
+    s->head_slot = h->slot;
+    s->head_height = h->height;
+    assert_true(e->u.final.bench_len <= sizeof s->bench);
+    memcpy(s->bench, e->u.final.bench, e->u.final.bench_len);
+    s->bench_len = e->u.final.bench_len;
+    if (e->u.final.cert != NULL) {
+        s->head_cert = *e->u.final.cert;
+    }
+    if (h->height > w->top_height) {
+        uint64_t gap = w->now - w->top_at;
+        w->longest_gap = gap > w->longest_gap ? gap : w->longest_gap;
+        w->top_at = w->now;
+        w->top_height = h->height;
+    }
+    if (!s->executed[i] && !s->hung) {
+        world_push(w, (struct world_event){.at = w->now + w->o.execute_us, .kind = W_EXECUTED, .to = a,
+                                           .incarnation = s->incarnation, .block = i});
+    }
+}
