@@ -223,7 +223,7 @@ static void ask_amnesia(struct core *c)
 static void drive_amnesiac(struct core *c)
 {
     ask_amnesia(c);
-    uint64_t m;
+    uint64_t m = 0;
     uint64_t root = block_root(c)->head.header.slot;
     if (!smallest_covering(c, &m) || root == 0) {
         return;
