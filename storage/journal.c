@@ -140,8 +140,8 @@ enum storage_verdict journal_judge(const struct journal_state *j, const struct s
 
 /* ---- appending at a start -------------------------------------------------------------------- */
 
-static enum err append(const struct kv *kv, const struct journal_step *step,
-                       const struct kv_put *extra, size_t extras)
+enum err journal_append(const struct kv *kv, const struct journal_step *step,
+                        const struct kv_put *extra, size_t extras)
 {
     if (extras > MAX_EXTRAS) {
         return ERR_INVARIANT;
@@ -176,12 +176,5 @@ enum err journal_append_record(const struct kv *kv, const struct safety_record *
             kept[step.votes++] = r->vote[i];
         }
     }
-    return append(kv, &step, NULL, 0);
-}
-
-enum err journal_append_amnesiac(const struct kv *kv, uint64_t sequence, uint64_t epoch,
-                                 const struct kv_put *extra, size_t extras)
-{
-    struct journal_step step = {.sequence = sequence, .epoch = epoch, .amnesiac = true};
-    return append(kv, &step, extra, extras);
+    return journal_append(kv, &step, NULL, 0);
 }

@@ -34,9 +34,9 @@ enum storage_verdict journal_judge(const struct journal_state *j, const struct s
  * votes lost their evidence with the step, and were never sent. */
 enum err journal_append_record(const struct kv *kv, const struct safety_record *r) MUST_USE;
 
-/* Appends the AMNESIAC step and the mark in one synced batch, together with `extra` puts. */
-enum err journal_append_amnesiac(const struct kv *kv, uint64_t sequence, uint64_t epoch,
-                                 const struct kv_put *extra, size_t extras) MUST_USE;
+/* Appends a step in one synced batch, together with `extra` puts. */
+enum err journal_append(const struct kv *kv, const struct journal_step *step,
+                        const struct kv_put *extra, size_t extras) MUST_USE;
 
 /* A new member's first record, or that of the last step: identity is the caller's to fill. */
 void journal_record_of_step(struct safety_record *r, const struct journal_step *step);

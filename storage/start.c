@@ -39,25 +39,28 @@ static void identity(struct kv_put out[IDENTITY_PUTS], const struct storage_opti
                              bytes_of(o->member.b, sizeof o->member.b), false};
 }
 
-/* The sequence begins above all that a peer may have been shown (CONSENSUS 8, E4). */
+/* The sequence begins above all that a peer may have been shown (CONSENSUS 8, E4). The operator's
+ * vow takes the amnesia back in the same step. */
 static enum err start_amnesiac(struct start *st)
 {
     struct storage *s = st->s;
     const struct safety_record *r = &s->safety.newest;
+    bool vow = st->o->vow_never_signed;
     struct kv_put puts[IDENTITY_PUTS + 1];
     uint8_t version[4];
     identity(puts, st->o, version);
     puts[IDENTITY_PUTS] =
-        (struct kv_put){FAMILY_META, key_meta(META_AMNESIAC), bytes_of("\1", 1), false};
+        (struct kv_put){FAMILY_META, key_meta(META_AMNESIAC), bytes_of("\1", 1), vow};
     uint64_t shown = larger(st->journal.sequence, s->safety.found ? r->sequence : 0);
-    uint64_t epoch = larger(st->journal.tip.epoch, s->safety.found ? r->epoch : 0);
     s->tip.sequence = larger(shown, wall_us()) + 1;
-    s->tip.epoch = epoch;
-    s->tip.amnesiac = true;
-    TRY(journal_append_amnesiac(&s->kv, s->tip.sequence, epoch, puts, IDENTITY_PUTS + 1));
-    s->amnesiac = true;
+    s->tip.epoch = larger(st->journal.tip.epoch, s->safety.found ? r->epoch : 0);
+    s->tip.amnesiac = s->amnesiac = !vow;
+    struct journal_step step = {.sequence = s->tip.sequence, .epoch = s->tip.epoch};
+    step.amnesiac = !vow;
+    step.cleared = vow;
+    TRY(journal_append(&s->kv, &step, puts, IDENTITY_PUTS + 1));
     st->journal.steps++;
-    st->verdict = STORAGE_AMNESIAC;
+    st->verdict = vow ? STORAGE_CLEAN : STORAGE_AMNESIAC;
     return rewrite_record(s);
 }
 
@@ -177,7 +180,7 @@ static enum err start_again(struct start *st)
     if (cause != AMNESIA_NONE) {
         say_amnesiac(st, cause);
     }
-    if (cause != AMNESIA_NONE && cause != AMNESIA_MARKED) {
+    if (cause != AMNESIA_NONE && (cause != AMNESIA_MARKED || st->o->vow_never_signed)) {
         return start_amnesiac(st);
     }
     if (st->verdict == STORAGE_ONE_BEHIND) {

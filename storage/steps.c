@@ -5,19 +5,6 @@
 
 /* The journal of a running member: steps going in, the walk at a restart, pruning. */
 
-/* The highest finalize certificate of a clearing step: from there on own votes are complete. */
-static void clearing_floor(const struct journal_step *step, uint64_t *epoch, uint64_t *slot)
-{
-    for (uint32_t i = 0; i < step->certs; i++) {
-        const struct certificate *c = &step->cert[i];
-        bool above = c->epoch != *epoch ? c->epoch > *epoch : c->slot > *slot;
-        if (c->kind == VOTE_FINALIZE && above) {
-            *epoch = c->epoch;
-            *slot = c->slot;
-        }
-    }
-}
-
 static enum err put_step(struct op *op, const struct journal_step *step, size_t cap)
 {
     uint8_t key[KEY_SEQUENCE_BYTES];
@@ -34,20 +21,19 @@ struct change {
     uint64_t floor_epoch, floor_slot;
 };
 
-static void put_amnesia(struct op *op, const struct storage *s, const struct change *c)
+static void put_amnesia(struct op *op, const struct storage *s, const struct journal_step *step,
+                        const struct change *c)
 {
-    if (c->amnesiac == s->amnesiac) {
-        return;
-    }
-    if (c->amnesiac) {
+    if (c->amnesiac && !s->amnesiac) {
         op_put(op, FAMILY_META, key_meta(META_AMNESIAC), bytes_of("\1", 1));
-        return;
     }
-    uint8_t floor[16];
-    store_be64(floor, c->floor_epoch);
-    store_be64(floor + 8, c->floor_slot);
-    op_erase(op, FAMILY_META, key_meta(META_AMNESIAC));
-    op_put(op, FAMILY_META, key_meta(META_FLOOR), bytes_of(floor, sizeof floor));
+    if (!c->amnesiac && step->cleared) {
+        uint8_t floor[16];
+        store_be64(floor, c->floor_epoch);
+        store_be64(floor + 8, c->floor_slot);
+        op_erase(op, FAMILY_META, key_meta(META_AMNESIAC));
+        op_put(op, FAMILY_META, key_meta(META_FLOOR), bytes_of(floor, sizeof floor));
+    }
 }
 
 static enum err attach_record(struct op *op, const struct safety_record *tip)
@@ -72,7 +58,7 @@ static enum err make_step_op(struct op **out, const struct storage *s,
     op->value = step->sequence;
     op->sync = sync;
     enum err e = put_step(op, step, cap);
-    put_amnesia(op, s, c);
+    put_amnesia(op, s, step, c);
     if (e == OK && s->is_member) {
         e = attach_record(op, &c->tip);
     }
@@ -84,8 +70,8 @@ static enum err make_step_op(struct op **out, const struct storage *s,
     return OK;
 }
 
-static enum err check_step(const struct storage *s, const struct journal_step *step,
-                           bool may_vote)
+/* An amnesiac signs nothing, an observer neither. */
+static enum err check_step(const struct storage *s, const struct journal_step *step)
 {
     bool jump = step->amnesiac && step->sequence > s->tip.sequence;
     if (step->sequence != s->tip.sequence + 1 && !jump) {
@@ -94,44 +80,38 @@ static enum err check_step(const struct storage *s, const struct journal_step *s
     if (step->votes > LIMIT_STEP_VOTES) {
         return ERR_TOO_LARGE;
     }
+    bool may_vote = s->is_member && !s->amnesiac && !step->amnesiac;
     return step->votes > 0 && !may_vote ? ERR_REFUSED : OK;
 }
 
-static enum err submit_step(struct storage *s, const struct journal_step *step, bool sync,
-                            const struct change *c)
+static struct change change_of(const struct storage *s, const struct journal_step *step)
 {
-    struct op *op = NULL;
-    TRY(make_step_op(&op, s, step, c, sync));
-    TRY(storage_hand_over(s, op));
-    s->tip = c->tip;
-    s->amnesiac = c->amnesiac;
-    s->floor_epoch = c->floor_epoch;
-    s->floor_slot = c->floor_slot;
-    s->journal_steps++;
-    return OK;
+    struct change c = {s->tip, s->amnesiac, s->floor_epoch, s->floor_slot};
+    if (step->amnesiac) {
+        c.amnesiac = s->is_member;
+    } else if (step->cleared) {
+        c.amnesiac = false;
+        c.floor_epoch = step->epoch;
+        c.floor_slot = step->clearing_slot;
+    }
+    journal_record_of_step(&c.tip, step);
+    c.tip.amnesiac = c.amnesiac;
+    return c;
 }
 
 enum err storage_submit_step(struct storage *s, const struct journal_step *step, bool sync)
 {
-    bool amnesiac = s->is_member && (s->amnesiac || step->amnesiac);
-    TRY(check_step(s, step, s->is_member && !amnesiac));
-    struct change c = {s->tip, amnesiac, s->floor_epoch, s->floor_slot};
-    journal_record_of_step(&c.tip, step);
-    c.tip.amnesiac = amnesiac;
-    return submit_step(s, step, sync || amnesiac != s->amnesiac, &c);
-}
-
-enum err storage_submit_clearing(struct storage *s, const struct journal_step *step)
-{
-    TRY(check_step(s, step, false));
-    if (!s->amnesiac || step->amnesiac) {
-        return ERR_REFUSED;
-    }
-    struct change c = {s->tip, false, s->floor_epoch, s->floor_slot};
-    journal_record_of_step(&c.tip, step);
-    c.tip.amnesiac = false;
-    clearing_floor(step, &c.floor_epoch, &c.floor_slot);
-    return submit_step(s, step, true, &c);
+    TRY(check_step(s, step));
+    struct change c = change_of(s, step);
+    struct op *op = NULL;
+    TRY(make_step_op(&op, s, step, &c, sync || step->amnesiac || step->cleared));
+    TRY(storage_hand_over(s, op));
+    s->tip = c.tip;
+    s->amnesiac = c.amnesiac;
+    s->floor_epoch = c.floor_epoch;
+    s->floor_slot = c.floor_slot;
+    s->journal_steps++;
+    return OK;
 }
 
 uint64_t storage_sequence(struct storage *s)
@@ -208,6 +188,9 @@ static bool is_below(const struct prune *p, uint64_t epoch, uint64_t slot)
 static bool may_drop(const struct prune *p, const struct journal_step *step)
 {
     if (step->sequence == p->last) {
+        return false;
+    }
+    if (step->cleared && !is_below(p, step->epoch, step->clearing_slot)) {
         return false;
     }
     if (step->proposing && step->epoch >= p->epoch && step->sequence >= p->proposing[0]) {

@@ -25,6 +25,7 @@ struct storage_options {
     struct address member;         /* zero: observer, no safety record */
     bool create;                   /* make a new, empty database (baton genesis, join, keys new) */
     bool create_amnesiac;          /* its first record is AMNESIAC */
+    bool vow_never_signed;         /* the operator's word: an AMNESIAC start is CLEAN instead */
     void (*wake)(void *arg);       /* from the storage thread: completions wait */
     void *wake_arg;
     kv_open_fn *open_kv;           /* NULL: RocksDB */
@@ -57,16 +58,12 @@ void storage_close(struct storage *s);
 /* One consensus step. Its journal record and the safety record are written in parallel, both
  * synced when `sync`; completion reports the step's sequence, durable in either case: a step
  * without `sync` rides with the next synced write, at the latest 100 ms later.
- * Sequences ascend by one from storage_sequence; an `amnesiac` step may jump. While amnesiac,
- * and for an observer, a step with votes is refused; a step marked `amnesiac` makes it so.
+ * Sequences ascend by one from storage_sequence; an `amnesiac` step may jump. A step marked
+ * `amnesiac` makes the member so, one marked `cleared` ends it and sets the floor to its clearing
+ * slot; until then, and for an observer, a step with votes is refused. Both are synced.
  * ERR_BUSY: queue full. ERR_INVARIANT: sequence. ERR_REFUSED. ERR_TOO_LARGE: LIMIT_STEP_VOTES. */
 enum err storage_submit_step(struct storage *s, const struct journal_step *step,
                              bool sync) MUST_USE;
-/* The step that ends an amnesia (CONSENSUS 8: cleared, or --vow-never-signed), synced: it carries
- * the clearing block's certificate and no votes. From then on the floor is its highest finalize
- * certificate. ERR_REFUSED: not amnesiac, or the step has votes. */
-enum err storage_submit_clearing(struct storage *s, const struct journal_step *step) MUST_USE;
-
 /* A block head and/or body as it arrives; not synced by itself (a later synced write covers it).
  * No head: its header's chain id is 0. No body, or EMPTY: body.n is 0. Neither erases the other. */
 enum err storage_submit_block(struct storage *s, const struct hash *hash,

@@ -20,7 +20,7 @@ static uint64_t next_random(uint64_t *x)
     return *x;
 }
 
-/* ---- the writing process ----------------------------------------------------------------------- */
+/* ---- the writing process --------------------------------------------------------------------- */
 
 static void options_for(struct room *r, const char *dir)
 {
@@ -73,7 +73,7 @@ static int write_for_ever(const char *dir, uint64_t seed)
     }
 }
 
-/* ---- the killer --------------------------------------------------------------------------------- */
+/* ---- the killer ------------------------------------------------------------------------------ */
 
 static pid_t start_writer(const char *dir, uint64_t seed, int *from)
 {

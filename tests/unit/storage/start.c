@@ -103,7 +103,8 @@ static void sequences_ascend_by_one(void **state)
     assert_int_equal(room_submit(r, 1, true), OK);
     assert_int_equal(room_submit(r, 1, true), ERR_INVARIANT);
     struct vote v[LIMIT_STEP_VOTES + 1];
-    struct journal_step many = {.sequence = 2, .epoch = 3, .vote = v, .votes = LIMIT_STEP_VOTES + 1};
+    struct journal_step many = {.sequence = 2, .epoch = 3, .vote = v};
+    many.votes = LIMIT_STEP_VOTES + 1;
     assert_int_equal(storage_submit_step(r->s, &many, true), ERR_TOO_LARGE);
 }
 
@@ -331,14 +332,10 @@ static void clearing(void **state)
     r->o.create_amnesiac = true;
     room_open(r, true);
     uint64_t n = storage_sequence(r->s);
-    struct certificate c = {.kind = VOTE_FINALIZE, .epoch = 3, .slot = 40, .signers = 3};
-    c.block.b[0] = 1;
-    for (size_t i = 0; i < 2; i++) {
-        memset(c.signature[i].b, 5, sizeof c.signature[i].b);
-        c.signature[i].b[64] = 27;
-    }
-    struct journal_step step = {.sequence = n + 1, .epoch = 3, .cert = &c, .certs = 1};
-    assert_int_equal(storage_submit_clearing(r->s, &step), OK);
+    struct journal_step step = {.sequence = n + 1, .epoch = 3};
+    step.cleared = true;
+    step.clearing_slot = 40;
+    assert_int_equal(storage_submit_step(r->s, &step, false), OK);
     assert_int_equal(room_wait(r->s).err, OK);
     room_steps(r, n + 2, n + 3);
     room_close(r);
@@ -347,8 +344,6 @@ static void clearing(void **state)
     storage_floor(r->s, &epoch, &slot);
     assert_int_equal(epoch, 3);
     assert_int_equal(slot, 40);
-    step.sequence = n + 4;
-    assert_int_equal(storage_submit_clearing(r->s, &step), ERR_REFUSED);
     step = (struct journal_step){.sequence = n + 400, .epoch = 3, .amnesiac = true};
     assert_int_equal(storage_submit_step(r->s, &step, false), OK); /* found while running */
     assert_int_equal(room_wait(r->s).err, OK);
@@ -356,6 +351,26 @@ static void clearing(void **state)
     room_close(r);
     start_is(r, STORAGE_AMNESIAC);
     assert_int_equal(storage_sequence(r->s), n + 400);
+}
+
+static void vow(void **state)
+{
+    struct room *r = *state;
+    r->o.create_amnesiac = true;
+    room_open(r, true);
+    uint64_t n = storage_sequence(r->s);
+    room_close(r);
+    start_is(r, STORAGE_AMNESIAC);
+    room_close(r);
+    r->o.vow_never_signed = true;
+    start_is(r, STORAGE_CLEAN);
+    assert_true(storage_sequence(r->s) > n);
+    n = storage_sequence(r->s);
+    room_steps(r, n + 1, n + 2);
+    room_close(r);
+    r->o.vow_never_signed = false;
+    start_is(r, STORAGE_CLEAN);
+    assert_int_equal(storage_sequence(r->s), n + 2);
 }
 
 static void foreign_genesis(void **state)
@@ -533,7 +548,7 @@ int main(int argc, char **argv)
         START(one_behind_a_clean_record), START(older_database_restored), START(record_missing),
         START(database_missing), START(database_made_again_beside_a_used_record),
         START(creation_cut_short), START(one_slot_damaged), START(both_slots_damaged),
-        START(record_cut_short), START(known_key_new_journal), START(clearing),
+        START(record_cut_short), START(known_key_new_journal), START(clearing), START(vow),
         START(foreign_genesis), START(foreign_member), START(observer_becomes_member),
         START(newer_version), START(damaged_database), START(log_tail_lost), START(log_tail_torn),
         START(in_use), START(safety_on_another_device),

@@ -310,7 +310,7 @@ static void queue_is_bounded_in_bytes(void **state)
     free(body);
 }
 
-/* ---- a disk that is really full ---------------------------------------------------------------- */
+/* ---- a disk that is really full -------------------------------------------------------------- */
 
 enum { CHILD_OK = 17 };
 
