@@ -6,7 +6,19 @@
 #ifndef SEQUENCER_NODE_PARTS_H
 #define SEQUENCER_NODE_PARTS_H
 
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <string.h>
+
+/* All keys are Keccak hashes: any eight bytes of them are as good as a hash of the whole. */
+static inline unsigned parts_hash(const void *key)
+{
+    uint64_t v;
+    memcpy(&v, key, sizeof v);
+    return (unsigned)(v * 0x9e3779b97f4a7c15ULL >> 32);
+}
+#define HASH_FUNCTION(key, len, out) ((out) = parts_hash(key))
 #include <uthash.h>
 #include <uv.h>
 
@@ -14,6 +26,7 @@
 #include "p2p/p2p.h"
 #include "proto/genesis.h"
 #include "proto/tx.h"
+#include "sequencer/builder/builder.h"
 #include "sequencer/execution/ledger_service.h"
 #include "sequencer/mempool/mempool.h"
 #include "sequencer/node/config.h"
@@ -51,6 +64,7 @@ struct driver {
     struct event *queue;         /* ring of events that arose while a step was carried out */
     size_t queue_cap, queue_at, queue_n;
     bool running;
+    bool closed;                 /* stopping: events are dropped */
     bool messages;               /* some were given since the last tick */
     int reading;                 /* member whose message is being given, -1 */
     bool ban_reading;
@@ -64,8 +78,6 @@ struct driver {
     uv_work_t retry_work;
     enum err retry_err;
     uint64_t retry_sequence;
-    struct { uint64_t sequence; bool sync; } *step; /* ring of steps in flight */
-    size_t step_cap, step_at, step_n;
     struct message_arena arena;
     /* driver_time.c */
     int timer_fd;
@@ -87,6 +99,7 @@ uint64_t driver_wall(const struct node *n);/* Unix time, ms, with the skew of a 
 void driver_give(struct node *n, struct event event);
 void driver_tick(struct node *n, uint64_t late_us);
 
+/* effects.c */
 void effects_run(struct node *n, const struct effects *out);
 
 /* driver_store.c */
@@ -219,12 +232,15 @@ struct builds {
     struct mempool_candidate *candidate;
     struct execution_tx *tx;
     struct taken taken;
+    struct builder halving;                /* how large the next own block may be */
 };
 
 void build_ask(struct node *n, const struct effect *e);
 void build_cancel(struct node *n, uint64_t number);
 /* The body of an own proposal leaves the kept payloads for the cache. */
 void build_proposed(struct node *n, const struct block_head *head);
+/* An own block with transactions turned out INVALID, or is final. */
+void build_verdict(struct node *n, const struct block_entry *e, bool good);
 void build_close(struct node *n);
 
 /* ---- finality.c ------------------------------------------------------------------------------- */
@@ -233,6 +249,16 @@ struct final_item {
     struct final_item *next;
     struct hash block;
 };
+
+/* Where a transaction of a recent block is: the index on disk may lag behind by a write. */
+struct recent_tx {
+    struct hash hash;
+    UT_hash_handle hh;
+    uint64_t number;
+    uint32_t index;
+};
+
+enum { RECENT = 64 };
 
 struct finality {
     struct final_item *first, **end;
@@ -247,10 +273,15 @@ struct finality {
     uint64_t latest_ms;
     struct hash tip;                       /* highest block with a good body: what a build follows */
     uint64_t tip_slot;
+    struct { uint64_t number; struct hash block, payload; } recent[RECENT]; /* by number % RECENT */
+    struct recent_tx *recent_tx;           /* of recent blocks, oldest first */
+    struct certificate cert;               /* of the highest final block that has one; slot 0: none */
+    bool caught_up;                        /* view_ready said so once */
 };
 
 void finality_final(struct node *n, const struct effect *e);
 void finality_pump(struct node *n);
+const struct recent_tx *finality_recent_tx(const struct node *n, const struct hash *tx);
 void finality_tip(struct node *n, const struct block_entry *e);
 void finality_close(struct node *n);
 
@@ -409,10 +440,19 @@ extern const struct rpc_backend chain_backend;
 /* False while the node is below the heads that it may have shown before (CONSENSUS 8). */
 bool view_ready(struct node *n);
 enum err view_block(struct node *n, struct block_entry *e, struct rpc_block *out);
+/* Block hash of a final number, of a payload hash; the entry with its body. NULL: not here. */
 enum err view_hash_at(struct node *n, uint64_t number, struct hash *out);
+struct block_entry *view_by_payload(struct node *n, const struct hash *payload);
+bool view_find_tx(struct node *n, const struct hash *tx, uint64_t *number, uint32_t *index);
 void documents_answer(void *node, enum rpc_document kind, const struct rpc_query *q, rpc_answer_cb cb, void *arg);
-struct json_object *documents_certificate(struct node *n, uint64_t number, enum err *e);
-struct json_object *document_status(struct node *n);
+/* NULL: none (yet). The caller owns the object. chain_proofs.c. */
+struct json_object *documents_certificate(struct node *n, uint64_t number);
+struct json_object *documents_receipt_proof(struct node *n, const struct hash *tx);
+struct json_object *documents_status(struct node *n);
+struct json_object *documents_members(struct node *n);
+struct json_object *documents_schedule(struct node *n, uint64_t count);
+struct json_object *documents_epoch(struct node *n);
+const char *health_reason(uint32_t bit);
 struct json_object *json_hash(const struct hash *h);
 struct json_object *json_address(const struct address *a);
 struct json_object *json_hex(const uint8_t *p, size_t n);

@@ -1,0 +1,270 @@
+#define _GNU_SOURCE
+/* N5: a body is here, hashes to its root and passes the stateless checks; its senders are found.
+ * Senders of transactions that wait in the pool are known; the others are recovered by workers. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/body.h"
+#include "proto/keccak.h"
+#include "sequencer/node/parts.h"
+
+struct root_work {
+    uv_work_t work;
+    struct block_entry *entry;
+    struct hash root;
+};
+
+struct slice {
+    uv_work_t work;
+    struct block_entry *entry;
+    uint64_t chain_id;
+    uint32_t n;
+    uint32_t index[SLICE_TXS];
+    bool ok;
+};
+
+static void finished(struct node *n, struct block_entry *e, bool ok)
+{
+    e->body_state = ok ? ENTRY_GOOD : ENTRY_BAD;
+    blocks_weigh(n, e);
+    if (ok && !e->stored) {
+        blocks_store(n, e);
+    }
+    if (ok) {
+        finality_tip(n, e);
+    }
+    struct event event = {.kind = EVENT_BODY, .peer = -1};
+    event.u.body.block = e->hash;
+    event.u.body.ok = ok;
+    driver_give(n, event);
+    execute_pump(n);
+    finality_pump(n);
+}
+
+static bool alloc_txs(struct block_entry *e, uint32_t count)
+{
+    e->tx = calloc(count + 1, sizeof *e->tx);
+    e->tx_hash = calloc(count + 1, sizeof *e->tx_hash);
+    e->tx_sender = calloc(count + 1, sizeof *e->tx_sender);
+    e->tx_nonce = calloc(count + 1, sizeof *e->tx_nonce);
+    struct bytes *raw = calloc(count + 1, sizeof *raw);
+    bool ok = raw != NULL && e->tx != NULL && e->tx_hash != NULL && e->tx_sender != NULL && e->tx_nonce != NULL;
+    if (ok) {
+        body_split(bytes_of(e->body, e->body_len), raw, count);
+        for (uint32_t i = 0; i < count; i++) {
+            e->tx[i].raw = raw[i];
+        }
+        e->txs = count;
+    }
+    free(raw);
+    return ok;
+}
+
+static bool recover_one(struct block_entry *e, uint32_t i, uint64_t chain_id)
+{
+    struct tx tx;
+    if (tx_decode(&tx, e->tx[i].raw) != TX_OK || (tx.has_chain_id && tx.chain_id != chain_id) ||
+        tx_sender(&e->tx_sender[i], &tx) != TX_OK) {
+        return false;
+    }
+    e->tx_hash[i] = tx.hash;
+    e->tx_nonce[i] = tx.nonce;
+    e->tx[i].sender = e->tx_sender[i];
+    return true;
+}
+
+static void slice_run(uv_work_t *work)
+{
+    struct slice *s = work->data;
+    s->ok = true;
+    for (uint32_t i = 0; s->ok && i < s->n; i++) {
+        s->ok = recover_one(s->entry, s->index[i], s->chain_id);
+    }
+}
+
+static void slice_done(uv_work_t *work, int status)
+{
+    struct slice *s = work->data;
+    struct block_entry *e = s->entry;
+    e->check_ok = e->check_ok && s->ok && status == 0;
+    e->check_left--;
+    e->pins--;
+    bool cancelled = status != 0;
+    free(s);
+    if (e->check_left == 0) {
+        if (cancelled) {
+            blocks_drop_body(e->node, e);
+        } else {
+            finished(e->node, e, e->check_ok);
+        }
+    }
+}
+
+/* A transaction that waits in the pool was decoded and recovered when it came in. */
+static bool known_to_pool(struct node *n, struct block_entry *e, uint32_t i)
+{
+    struct mempool_entry known;
+    e->tx_hash[i] = keccak256(e->tx[i].raw.p, e->tx[i].raw.n);
+    if (!mempool_get(n->mempool, &e->tx_hash[i], &known)) {
+        return false;
+    }
+    e->tx_sender[i] = known.sender;
+    e->tx[i].sender = known.sender;
+    e->tx_nonce[i] = known.nonce;
+    return true;
+}
+
+static struct slice *slice_new(struct node *n, struct block_entry *e)
+{
+    struct slice *s = calloc(1, sizeof *s);
+    if (s != NULL) {
+        s->work.data = s;
+        s->entry = e;
+        s->chain_id = n->epoch.chain_id;
+    }
+    return s;
+}
+
+static void slice_queue(struct node *n, struct slice *s)
+{
+    s->entry->check_left++;
+    s->entry->pins++;
+    if (uv_queue_work(&n->loop, &s->work, slice_run, slice_done) != 0) {
+        slice_run(&s->work);
+        slice_done(&s->work, 0);
+    }
+}
+
+static void find_senders(struct node *n, struct block_entry *e)
+{
+    struct slice *s = NULL;
+    uint32_t inlined = 0;
+    bool look_up = e->txs <= 4096;
+    e->check_ok = true;
+    e->check_left = 1; /* this function's own share: slices may finish while it runs */
+    for (uint32_t i = 0; i < e->txs && e->check_ok; i++) {
+        if (look_up && known_to_pool(n, e, i)) {
+            continue;
+        }
+        if (inlined < INLINE_TXS) {
+            inlined++;
+            e->check_ok = recover_one(e, i, n->epoch.chain_id);
+            continue;
+        }
+        if (s == NULL) {
+            s = slice_new(n, e);
+            e->check_ok = e->check_ok && s != NULL;
+        }
+        if (s != NULL) {
+            s->index[s->n++] = i;
+        }
+        if (s != NULL && s->n == SLICE_TXS) {
+            slice_queue(n, s);
+            s = NULL;
+        }
+    }
+    if (s != NULL) {
+        slice_queue(n, s);
+    }
+    if (--e->check_left == 0) {
+        finished(n, e, e->check_ok);
+    }
+}
+
+static void root_good(struct node *n, struct block_entry *e)
+{
+    uint32_t count = 0;
+    e->body_state = ENTRY_CHECKING;
+    if (body_count(bytes_of(e->body, e->body_len), &count) != OK) {
+        finished(n, e, false);
+    } else if (!alloc_txs(e, count)) {
+        blocks_drop_body(n, e);
+    } else {
+        find_senders(n, e);
+    }
+}
+
+static void root_known(struct node *n, struct block_entry *e, const struct hash *root)
+{
+    if (!hash_equal(root, &e->head.header.body_root)) {
+        log_write(LOG_WARN, "node", "a body does not hash to its block's root: dropped", LOG_HASH("block", &e->hash), NULL);
+        blocks_drop_body(n, e);
+        return;
+    }
+    root_good(n, e);
+}
+
+static void root_run(uv_work_t *work)
+{
+    struct root_work *r = work->data;
+    r->root = keccak256(r->entry->body, r->entry->body_len);
+}
+
+static void root_done(uv_work_t *work, int status)
+{
+    struct root_work *r = work->data;
+    struct block_entry *e = r->entry;
+    struct hash root = r->root;
+    e->pins--;
+    free(r);
+    if (status != 0) {
+        blocks_drop_body(e->node, e);
+    } else {
+        root_known(e->node, e, &root);
+    }
+}
+
+static void check_root(struct node *n, struct block_entry *e)
+{
+    struct root_work *r = e->body_len > ROOT_INLINE_BYTES ? calloc(1, sizeof *r) : NULL;
+    e->body_state = ENTRY_CHECKING;
+    if (r != NULL) {
+        r->work.data = r;
+        r->entry = e;
+        e->pins++;
+        if (uv_queue_work(&n->loop, &r->work, root_run, root_done) == 0) {
+            return;
+        }
+        e->pins--;
+        free(r);
+    }
+    struct hash root = keccak256(e->body, e->body_len);
+    root_known(n, e, &root);
+}
+
+void body_check(struct node *n, struct block_entry *e)
+{
+    if (e->body_state == ENTRY_LOADED) {
+        root_good(n, e);
+    } else if (e->body_state == ENTRY_STASHED && e->has_head) {
+        if (e->body_len != e->head.header.body_len) {
+            blocks_drop_body(n, e);
+            return;
+        }
+        check_root(n, e);
+    }
+}
+
+void body_arrived(struct node *n, const struct hash *block, struct bytes body)
+{
+    struct block_entry *e = blocks_get(n, block);
+    if (e == NULL || body.n == 0 || body.n > LIMIT_BODY_BYTES || e->done) {
+        return;
+    }
+    if (e->body_state != ENTRY_NONE || !blocks_put_body(n, e, body, ENTRY_STASHED)) {
+        return;
+    }
+    body_check(n, e);
+}
+
+void body_head_here(struct node *n, struct block_entry *e)
+{
+    if (e->body_state == ENTRY_STASHED || e->body_state == ENTRY_LOADED) {
+        body_check(n, e);
+    } else if (e->body_state == ENTRY_GOOD || e->body_state == ENTRY_BAD) {
+        struct event event = {.kind = EVENT_BODY, .peer = -1};
+        event.u.body.block = e->hash;
+        event.u.body.ok = e->body_state == ENTRY_GOOD;
+        driver_give(n, event);
+    }
+}
