@@ -5,6 +5,7 @@
 #include <openssl/rand.h>
 
 #include "proto/keccak.h"
+#include "proto/scrypt.h"
 
 /* The derived key: 16 bytes for the cipher, 16 for the MAC. */
 enum { DERIVED = 32, CIPHER_KEY = 16 };
@@ -13,6 +14,7 @@ enum {
     SCRYPT_N_MAX = 1 << 20,
     SCRYPT_N_LIGHT = 1 << 12,
     SCRYPT_N_STANDARD = 1 << 18,
+    SCRYPT_N_R1 = 1 << 16, /* from here on OpenSSL refuses r = 1 */
     SCRYPT_R_MAX = 16,
     SCRYPT_P_MAX = 16,
     PBKDF2_MAX = 10000000,
@@ -33,18 +35,33 @@ static bool params_ok(const struct keystore *ks)
            ks->p <= SCRYPT_P_MAX;
 }
 
-static bool derive(uint8_t out[DERIVED], const struct keystore *ks, struct bytes password)
+static enum err derive_pbkdf2(uint8_t out[DERIVED], const struct keystore *ks, struct bytes password)
 {
     /* OpenSSL takes no NULL password, not even an empty one. */
     const char *secret = password.n == 0 ? "" : (const char *)password.p;
-    if (ks->kdf == KDF_PBKDF2) {
-        return PKCS5_PBKDF2_HMAC(secret, (int)password.n, ks->salt, (int)ks->salt_len, (int)ks->n,
-                                 EVP_sha256(), DERIVED, out) == 1;
+    int done = PKCS5_PBKDF2_HMAC(secret, (int)password.n, ks->salt, (int)ks->salt_len, (int)ks->n,
+                                 EVP_sha256(), DERIVED, out);
+    return done == 1 ? OK : ERR_CRYPTO;
+}
+
+static enum err derive_scrypt(uint8_t out[DERIVED], const struct keystore *ks, struct bytes password)
+{
+    const char *secret = password.n == 0 ? "" : (const char *)password.p;
+    if (ks->r == 1 && ks->n >= SCRYPT_N_R1) {
+        struct scrypt_cost cost = {ks->n, ks->r, ks->p};
+        return scrypt_derive(out, DERIVED, password, bytes_of(ks->salt, ks->salt_len), &cost);
     }
-    /* RFC 7914: 128 r (N + p + 2) bytes, and some room for OpenSSL's own count. */
+    /* 128 r (N + p + 2) bytes, and some room for OpenSSL's own count. */
     uint64_t memory = 128 * (uint64_t)ks->r * (ks->n + ks->p + 2) + 4096;
-    return EVP_PBE_scrypt(secret, password.n, ks->salt, ks->salt_len, ks->n, ks->r, ks->p, memory,
-                          out, DERIVED) == 1;
+    int done = EVP_PBE_scrypt(secret, password.n, ks->salt, ks->salt_len, ks->n, ks->r, ks->p,
+                              memory, out, DERIVED);
+    return done == 1 ? OK : ERR_CRYPTO;
+}
+
+static enum err derive(uint8_t out[DERIVED], const struct keystore *ks, struct bytes password)
+{
+    return ks->kdf == KDF_PBKDF2 ? derive_pbkdf2(out, ks, password)
+                                 : derive_scrypt(out, ks, password);
 }
 
 /* Counter mode: the same operation encrypts and decrypts. */
@@ -93,14 +110,20 @@ enum err keystore_encrypt(struct keystore *out, const struct secret_key *key, st
                           bool light)
 {
     uint8_t derived[DERIVED];
+    if (password.n > INT32_MAX) {
+        return ERR_TOO_LARGE;
+    }
     TRY(choose_params(out, light));
     TRY(key_address(&out->address, key));
-    bool done = derive(derived, out, password) && cipher(out->ciphertext, key->b, derived, out->iv);
-    if (done) {
+    enum err e = derive(derived, out, password);
+    if (e == OK && !cipher(out->ciphertext, key->b, derived, out->iv)) {
+        e = ERR_CRYPTO;
+    }
+    if (e == OK) {
         out->mac = mac_of(derived, out->ciphertext);
     }
     OPENSSL_cleanse(derived, sizeof derived);
-    return done ? OK : ERR_CRYPTO;
+    return e;
 }
 
 /* An address is optional in the format: all zeros say nothing. */
@@ -133,7 +156,10 @@ enum err keystore_decrypt(struct secret_key *out, const struct keystore *ks, str
     if (!params_ok(ks) || password.n > INT32_MAX) {
         return ERR_MALFORMED;
     }
-    enum err e = derive(derived, ks, password) ? open_with(out, ks, derived) : ERR_CRYPTO;
+    enum err e = derive(derived, ks, password);
+    if (e == OK) {
+        e = open_with(out, ks, derived);
+    }
     OPENSSL_cleanse(derived, sizeof derived);
     if (e != OK) {
         OPENSSL_cleanse(out, sizeof *out);

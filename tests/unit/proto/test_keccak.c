@@ -1,0 +1,87 @@
+/* Keccak-256 against known vectors and against a second permutation, that of nettle. */
+#include "check.h"
+
+#include <nettle/sha3.h>
+
+#include "proto/keccak.h"
+
+enum { RATE = 136, LENGTH_MAX = 300 };
+
+/* The sponge once more, byte by byte, over nettle's permutation. */
+static struct hash reference(const uint8_t *p, size_t n)
+{
+    struct sha3_state s = {{0}};
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        s.a[at / 8] ^= (uint64_t)p[i] << (8 * (at % 8));
+        if (++at == RATE) {
+            sha3_permute(&s);
+            at = 0;
+        }
+    }
+    s.a[at / 8] ^= (uint64_t)1 << (8 * (at % 8));
+    s.a[16] ^= (uint64_t)0x80 << 56;
+    sha3_permute(&s);
+    struct hash out;
+    for (size_t i = 0; i < 32; i++) {
+        out.b[i] = (uint8_t)(s.a[i / 8] >> (8 * (i % 8)));
+    }
+    return out;
+}
+
+static void known_vectors(void **state)
+{
+    (void)state;
+    struct hash empty = keccak256("", 0);
+    struct hash abc = keccak256("abc", 3);
+    struct hash transfer = keccak256("Transfer(address,address,uint256)", 33);
+    assert_hash(&empty, "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470");
+    assert_hash(&abc, "4e03657aea45a94fc7d47ba826c8d667c0d1e6e33a64a036ec44f58fa12d6c45");
+    assert_hash(&transfer, "ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef");
+}
+
+static void every_length(void **state)
+{
+    (void)state;
+    uint64_t seed = 1;
+    uint8_t data[LENGTH_MAX];
+    random_bytes(&seed, data, sizeof data);
+    for (size_t n = 0; n <= sizeof data; n++) {
+        struct hash got = keccak256(data, n);
+        struct hash want = reference(data, n);
+        assert_memory_equal(got.b, want.b, sizeof want.b);
+    }
+}
+
+static void every_split(void **state)
+{
+    (void)state;
+    uint64_t seed = 2;
+    uint8_t data[LENGTH_MAX];
+    random_bytes(&seed, data, sizeof data);
+    struct hash want = reference(data, sizeof data);
+    for (size_t first = 0; first <= sizeof data; first++) {
+        for (size_t step = 1; step < 20; step += 6) {
+            struct keccak k;
+            struct hash got;
+            keccak_init(&k);
+            keccak_update(&k, data, first);
+            for (size_t at = first; at < sizeof data; at += step) {
+                size_t left = sizeof data - at;
+                keccak_update(&k, data + at, left < step ? left : step);
+            }
+            keccak_final(&k, &got);
+            assert_memory_equal(got.b, want.b, sizeof want.b);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(known_vectors),
+        cmocka_unit_test(every_length),
+        cmocka_unit_test(every_split),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
