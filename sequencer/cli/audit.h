@@ -7,7 +7,7 @@
 #include "proto/error.h"
 
 struct audit {
-    uint64_t first;          /* range of numbers, both included */
+    uint64_t first; /* range of numbers, both included */
     uint64_t last;
     const struct hash *seen; /* hash seen live of number first + i; zero: not seen */
     uint64_t wait_ms;        /* for nodes that are behind or down */
@@ -15,10 +15,10 @@ struct audit {
     void (*tx)(void *arg, const struct hash *tx, uint64_t number);
     void *arg;
     /* Results: */
-    uint32_t checked;        /* nodes */
-    uint32_t absent;         /* bit i: node i did not reach `last` in time */
-    uint64_t differing;      /* blocks that differ from the first node's, summed over nodes */
-    uint64_t replaced;       /* blocks that differ from what was seen live */
+    uint32_t checked;   /* nodes */
+    uint32_t absent;    /* bit i: node i did not reach `last` in time */
+    uint64_t differing; /* blocks that differ from the first node's, summed over nodes */
+    uint64_t replaced;  /* blocks that differ from what was seen live */
 };
 
 /* ERR_UNREACHABLE: no node could be read; ERR_NO_MEMORY. */

@@ -13,6 +13,11 @@
 #ifndef SEQUENCER_CLI_BENCH_H
 #define SEQUENCER_CLI_BENCH_H
 
+#include "proto/bytes.h"
+
+/* The keys are Keccak hashes: their first bytes spread well enough. */
+#define HASH_FUNCTION(key, len, hashv) ((hashv) = load_be32((const uint8_t *)(key)))
+
 #include <uthash.h>
 #include <uv.h>
 
@@ -29,14 +34,14 @@ struct bench_account;
 struct bench_tx {
     struct hash hash;
     struct bench_account *account;
-    uint64_t submitted_us;   /* first attempt */
-    uint64_t accepted_us;    /* 0: not acknowledged */
-    uint64_t confirmed_us;   /* 0: not seen in a block */
+    uint64_t submitted_us; /* first attempt */
+    uint64_t accepted_us;  /* 0: not acknowledged */
+    uint64_t confirmed_us; /* 0: not seen in a block */
     uint32_t attempts;
-    uint32_t found;          /* times the audit found it */
+    uint32_t found; /* times the audit found it */
     uint16_t raw_len;
-    bool load;               /* false: funding */
-    uint8_t raw[BENCH_RAW];  /* as sent */
+    bool load;              /* false: funding */
+    uint8_t raw[BENCH_RAW]; /* as sent */
     UT_hash_handle hh;
 };
 
@@ -45,12 +50,12 @@ struct bench_account {
     struct secret_key key;
     struct address address;
     uint64_t nonce;
-    uint32_t home;           /* node */
-    struct bench_tx *tx;     /* not yet accepted; NULL: free */
+    uint32_t home;       /* node */
+    struct bench_tx *tx; /* not yet accepted; NULL: free */
     bool in_flight;
-    bool broken;             /* refused for good; not used any more */
+    bool broken; /* refused for good; not used any more */
     uint64_t retry_us;
-    uint32_t to_fund;        /* funders: next account to fund */
+    uint32_t to_fund;           /* funders: next account to fund */
     struct bench_account *next; /* queue of free ones, or list of those that wait to retry */
 };
 
@@ -62,7 +67,7 @@ struct bench_options {
     uint64_t rate;
     uint64_t for_ms;
     uint64_t accounts;
-    uint64_t seed;           /* 0: another one each time */
+    uint64_t seed; /* 0: another one each time */
     uint64_t drain_ms;
     bool json;
 };
@@ -83,7 +88,7 @@ struct bench {
     uint64_t chain_id;
     struct u256 max_fee;
     struct u256 tip;
-    struct u256 grant;       /* for each account */
+    struct u256 grant; /* for each account */
 
     struct bench_account funder[BENCH_FUNDERS];
     struct bench_account *account;
@@ -92,24 +97,24 @@ struct bench {
     struct bench_account *waiting; /* for their retry */
     uint64_t down_until_us[LIMIT_MEMBERS];
 
-    struct bench_tx *txs;    /* by hash */
-    uint64_t sent;           /* of the load */
+    struct bench_tx *txs; /* by hash */
+    uint64_t sent;        /* of the load */
     uint64_t accepted;
     uint64_t confirmed;
-    uint64_t open;           /* sent and neither accepted, confirmed nor refused */
-    uint64_t unconfirmed;    /* accepted and not yet confirmed */
+    uint64_t open;        /* sent and neither accepted, confirmed nor refused */
+    uint64_t unconfirmed; /* accepted and not yet confirmed */
     uint64_t retries;
     uint64_t refused;
-    uint64_t load_us;        /* length of the load phase */
+    uint64_t load_us;                                /* length of the load phase */
     struct bench_sentence sentence[BENCH_SENTENCES]; /* what nodes said against it */
 
     uint64_t first_block;
-    uint64_t next_block;     /* the next to read */
-    uint64_t highest;        /* announced */
+    uint64_t next_block; /* the next to read */
+    uint64_t highest;    /* announced */
     int announcer;
     bool reading;
     uint64_t arrival_us[BENCH_ARRIVALS]; /* ring by number */
-    struct hash *seen;       /* hash of number first_block + i */
+    struct hash *seen;                   /* hash of number first_block + i */
     size_t seen_cap;
 };
 
@@ -122,7 +127,8 @@ enum err bench_ask(struct bench *b, struct json_object **result, const char *met
 
 /* bench_send.c */
 /* Signs and sends a transfer; false: out of memory. */
-bool bench_send(struct bench_account *a, const struct address *to, const struct u256 *value, bool load);
+bool bench_send(struct bench_account *a, const struct address *to, const struct u256 *value,
+                bool load);
 void bench_idle_push(struct bench *b, struct bench_account *a);
 struct bench_account *bench_idle_pop(struct bench *b);
 void bench_retry_due(struct bench *b);

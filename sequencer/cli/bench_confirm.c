@@ -93,7 +93,8 @@ void bench_read_next(struct bench *b)
     }
     int n = snprintf(text, sizeof text,
                      "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_getBlockByNumber\","
-                     "\"params\":[\"0x%llx\",false]}", (unsigned long long)b->next_block);
+                     "\"params\":[\"0x%llx\",false]}",
+                     (unsigned long long)b->next_block);
     const struct http_request r = {b->o.url[b->announcer], text, (size_t)n, NULL, TIMEOUT_MS};
     b->reading = http_client_post(b->http, &r, on_block, b) == OK;
 }

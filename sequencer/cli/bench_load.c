@@ -54,7 +54,8 @@ static void fund(struct bench *b)
         }
         enter(b, BENCH_LOAD);
     } else if (now_us() - b->phase_us > (uint64_t)FUND_LIMIT_MS * 1000) {
-        cli_fail(CLI_FAILED, "bench: the accounts were not funded within %d s", FUND_LIMIT_MS / 1000);
+        cli_fail(CLI_FAILED, "bench: the accounts were not funded within %d s",
+                 FUND_LIMIT_MS / 1000);
         finish(b);
     }
 }
@@ -156,8 +157,8 @@ static void urls_of_devnet(char text[URL_TEXT])
         return;
     }
     for (uint32_t i = 0; i < record.n && n + DEVNET_URL < URL_TEXT; i++) {
-        n += (size_t)snprintf(text + n, URL_TEXT - n, "%s%s", i == 0 ? "" : ",",
-                              record.node[i].rpc);
+        n +=
+            (size_t)snprintf(text + n, URL_TEXT - n, "%s%s", i == 0 ? "" : ",", record.node[i].rpc);
     }
 }
 
@@ -172,9 +173,11 @@ int cmd_bench_load(int argc, char **argv)
         {"rpc", OPTION_TEXT, &rpc, "URL,URL", 0, 0, "nodes (all of the devnet that started last)"},
         {"rate", OPTION_NUMBER, &o->rate, "N", 1, 100000, "transfers a second (100)"},
         {"for", OPTION_DURATION, &o->for_ms, "TIME", 100, 86400000, "how long (10s)"},
-        {"accounts", OPTION_NUMBER, &o->accounts, "M", 1, 50000, "senders (100); each has one transfer unacknowledged at a time"},
+        {"accounts", OPTION_NUMBER, &o->accounts, "M", 1, 50000,
+         "senders (100); each has one transfer unacknowledged at a time"},
         {"seed", OPTION_NUMBER, &o->seed, "N", 1, INT64_MAX, "same accounts each time (others)"},
-        {"drain", OPTION_DURATION, &o->drain_ms, "TIME", 0, 3600000, "wait so long for the last confirmations (30s)"},
+        {"drain", OPTION_DURATION, &o->drain_ms, "TIME", 0, 3600000,
+         "wait so long for the last confirmations (30s)"},
         {"json", OPTION_FLAG, &o->json, "", 0, 0, "as JSON"},
     };
     const struct command_line line = {
@@ -188,7 +191,8 @@ int cmd_bench_load(int argc, char **argv)
         return code;
     }
     if (o->rate * (o->for_ms / 1000 + 1) > LIMIT_BENCH_TXS) {
-        return cli_fail(CLI_USAGE, "bench: --rate times --for is above %d transfers", LIMIT_BENCH_TXS);
+        return cli_fail(CLI_USAGE, "bench: --rate times --for is above %d transfers",
+                        LIMIT_BENCH_TXS);
     }
     if (rpc != NULL) {
         snprintf(text, sizeof text, "%s", rpc);

@@ -157,14 +157,14 @@ static void print_text(const struct bench *b, const struct audit *a, const struc
     struct quantiles accept = quantiles_of(b, false);
     struct quantiles confirm = quantiles_of(b, true);
     printf("sent %" PRIu64 ", accepted %" PRIu64 " (%.1f/s), confirmed %" PRIu64 " (%.1f/s), "
-           "retries %" PRIu64 ", refused %" PRIu64 "\n", b->sent, b->accepted,
-           per_second(b->accepted, b->load_us), b->confirmed,
+           "retries %" PRIu64 ", refused %" PRIu64 "\n",
+           b->sent, b->accepted, per_second(b->accepted, b->load_us), b->confirmed,
            per_second(b->confirmed, b->load_us), b->retries, b->refused);
     print_quantiles("accepted in", &accept);
     print_quantiles("confirmed in", &confirm);
-    printf("audit of blocks %" PRIu64 " to %" PRIu64 " on %u of %zu nodes: %" PRIu64 " lost, %" PRIu64
-           " twice, %" PRIu64 " blocks replaced, %" PRIu64 " blocks differ: %s\n", a->first, a->last,
-           a->checked, b->o.urls, v->lost, v->twice, a->replaced, a->differing,
+    printf("audit of blocks %" PRIu64 " to %" PRIu64 " on %u of %zu nodes: %" PRIu64
+           " lost, %" PRIu64 " twice, %" PRIu64 " blocks replaced, %" PRIu64 " blocks differ: %s\n",
+           a->first, a->last, a->checked, b->o.urls, v->lost, v->twice, a->replaced, a->differing,
            v->ok ? "every accepted transaction was confirmed exactly once" : "FAILED");
     for (size_t i = 0; i < BENCH_SENTENCES && b->sentence[i].n > 0; i++) {
         printf("  nodes said %" PRIu64 " times: %s\n", b->sentence[i].n, b->sentence[i].text);
@@ -173,8 +173,12 @@ static void print_text(const struct bench *b, const struct audit *a, const struc
 
 int bench_report(struct bench *b)
 {
-    struct audit a = {.first = b->first_block, .last = b->next_block - 1, .seen = b->seen,
-                      .wait_ms = AUDIT_WAIT_MS, .tx = on_found, .arg = b};
+    struct audit a = {.first = b->first_block,
+                      .last = b->next_block - 1,
+                      .seen = b->seen,
+                      .wait_ms = AUDIT_WAIT_MS,
+                      .tx = on_found,
+                      .arg = b};
     if (audit_run(&a, b->o.url, b->o.urls) != OK) {
         return cli_fail(CLI_UNREACHABLE, "bench: no node answers for the audit");
     }

@@ -42,7 +42,7 @@ static void remember(struct bench *b, const char *text)
     for (size_t i = 0; i < BENCH_SENTENCES; i++) {
         struct bench_sentence *s = &b->sentence[i];
         if (s->n == 0) {
-            snprintf(s->text, sizeof s->text, "%s", text);
+            snprintf(s->text, sizeof s->text, "%.*s", (int)sizeof s->text - 1, text);
         }
         if (s->n == 0 || strncmp(s->text, text, sizeof s->text - 1) == 0) {
             s->n++;
@@ -206,7 +206,8 @@ static void attempt(struct bench_account *a)
     hex_encode(raw, tx->raw, tx->raw_len);
     int n = snprintf(text, sizeof text,
                      "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_sendRawTransaction\","
-                     "\"params\":[\"%s\"]}", raw);
+                     "\"params\":[\"%s\"]}",
+                     raw);
     *at = (struct attempt){a, tx, choose_node(a)};
     const struct http_request r = {b->o.url[at->node], text, (size_t)n, NULL, TIMEOUT_MS};
     a->in_flight = http_client_post(b->http, &r, on_answer, at) == OK;
@@ -233,7 +234,8 @@ void bench_retry_due(struct bench *b)
     }
 }
 
-bool bench_send(struct bench_account *a, const struct address *to, const struct u256 *value, bool load)
+bool bench_send(struct bench_account *a, const struct address *to, const struct u256 *value,
+                bool load)
 {
     struct bench *b = a->bench;
     struct bench_tx *tx = calloc(1, sizeof *tx);
@@ -241,9 +243,13 @@ bool bench_send(struct bench_account *a, const struct address *to, const struct 
     if (tx == NULL) {
         return false;
     }
-    const struct tx_request r = {.chain_id = b->chain_id, .nonce = a->nonce,
-                                 .max_priority_fee = b->tip, .max_fee = b->max_fee,
-                                 .gas = TRANSFER_GAS, .to = *to, .value = *value};
+    const struct tx_request r = {.chain_id = b->chain_id,
+                                 .nonce = a->nonce,
+                                 .max_priority_fee = b->tip,
+                                 .max_fee = b->max_fee,
+                                 .gas = TRANSFER_GAS,
+                                 .to = *to,
+                                 .value = *value};
     if (tx_sign(tx->raw, sizeof tx->raw, &n, &r, &a->key) != OK) {
         free(tx);
         return false;

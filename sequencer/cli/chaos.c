@@ -8,7 +8,14 @@
 #include "sequencer/cli/options.h"
 #include "sequencer/cli/suggest.h"
 
-enum form { FORM_NODE = 1, FORM_NODE_MS, FORM_NODE_PERCENT, FORM_GROUPS, FORM_ALONE, FORM_NODE_SKEW };
+enum form {
+    FORM_NODE = 1,
+    FORM_NODE_MS,
+    FORM_NODE_PERCENT,
+    FORM_GROUPS,
+    FORM_ALONE,
+    FORM_NODE_SKEW
+};
 
 static const struct {
     const char *name;
@@ -165,7 +172,8 @@ enum err chaos_parse(struct chaos_order *out, const char *const *word, size_t n,
         }
         out->action = actions[i].action;
         if (!parse_values(out, actions[i].form, word + 1, n - 1, nodes)) {
-            snprintf(why, why_len, "`%s` is written like `baton chaos %s`; nodes are 0 to %u or `leader`",
+            snprintf(why, why_len,
+                     "`%s` is written like `baton chaos %s`; nodes are 0 to %u or `leader`",
                      word[0], actions[i].example, nodes - 1);
             return ERR_USAGE;
         }
@@ -174,7 +182,8 @@ enum err chaos_parse(struct chaos_order *out, const char *const *word, size_t n,
     return unknown(word[0], why, why_len);
 }
 
-static struct json_object *cut_members(const struct chaos_order *order, uint32_t nodes, uint32_t node)
+static struct json_object *cut_members(const struct chaos_order *order, uint32_t nodes,
+                                       uint32_t node)
 {
     struct json_object *list = json_object_new_array();
     for (uint32_t i = 0; i < nodes; i++) {

@@ -43,9 +43,9 @@ enum { CHAOS_LEADER = -1, CHAOS_ALL = -2 };
 
 struct chaos_order {
     enum chaos_action action;
-    int node;                        /* index, CHAOS_LEADER or CHAOS_ALL */
-    int64_t value;                   /* ms or percent */
-    uint32_t group[LIMIT_MEMBERS];   /* partition: the group of each node */
+    int node;                      /* index, CHAOS_LEADER or CHAOS_ALL */
+    int64_t value;                 /* ms or percent */
+    uint32_t group[LIMIT_MEMBERS]; /* partition: the group of each node */
 };
 
 /* Reads the words after `baton chaos` ("kill leader", "partition 0,1/2,3", "slow 2 400ms") for a

@@ -66,13 +66,16 @@ static const struct command *find(const char *name)
 static void print_help(FILE *to)
 {
     fputs("Baton: a decentralized, rotating L2 sequencer node.\n\n"
-          "Usage: baton COMMAND [OPTIONS]\n\nCommands:\n", to);
+          "Usage: baton COMMAND [OPTIONS]\n\nCommands:\n",
+          to);
     for (size_t i = 0; i < COMMANDS; i++) {
         fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
     }
-    fputs("\n`baton help COMMAND` and `baton COMMAND --help` say more. First steps: `baton devnet`.\n"
-          "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 refused for safety,\n"
-          "4 not reachable.\n", to);
+    fputs(
+        "\n`baton help COMMAND` and `baton COMMAND --help` say more. First steps: `baton devnet`.\n"
+        "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 refused for safety,\n"
+        "4 not reachable.\n",
+        to);
 }
 
 static int unknown(const char *word)

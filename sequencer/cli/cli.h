@@ -8,13 +8,7 @@
 
 #include "proto/error.h"
 
-enum cli_exit {
-    CLI_DONE = 0,
-    CLI_FAILED = 1,
-    CLI_USAGE = 2,
-    CLI_REFUSED = 3,
-    CLI_UNREACHABLE = 4
-};
+enum cli_exit { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_REFUSED = 3, CLI_UNREACHABLE = 4 };
 
 /* The whole program: argv as main got it. */
 int cli_main(int argc, char **argv);
@@ -29,9 +23,7 @@ int cli_exit_of(enum err e);
 #include "sequencer/cli/commands.def"
 #undef COMMAND
 
-/* Second words of commands that have them, each in its own file. */
-int cmd_verify_certificate(int argc, char **argv);
-int cmd_verify_receipt(int argc, char **argv);
+/* `baton bench load`, the words after `load`. */
 int cmd_bench_load(int argc, char **argv);
 
 #endif

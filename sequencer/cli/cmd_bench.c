@@ -5,7 +5,8 @@
 
 static const struct command_line line = {"bench", "load [OPTIONS]",
                                          "load: signs and sends transfers at a rate, measures, "
-                                         "audits; `baton bench load --help`.", NULL, 0};
+                                         "audits; `baton bench load --help`.",
+                                         NULL, 0};
 
 int cmd_bench(int argc, char **argv)
 {

@@ -23,7 +23,8 @@ struct chaos_options {
 };
 
 static const char summary[] =
-    "Acts on a running devnet and prints the outage that clients saw: the longest time between two\n"
+    "Acts on a running devnet and prints the outage that clients saw: the longest time between "
+    "two\n"
     "new final heads at any node, less the block interval.\n"
     "Actions: kill N, stop N, cont N, restart N, partition 0,1/2,3, heal, slow N 400ms, stall N,\n"
     "unstall N, drop N 30%, skew N 5s, status. N is an index or `leader`; `partition leader` cuts\n"
@@ -49,7 +50,8 @@ static void print_json(const struct chaos_order *order, const struct drill_resul
     json_object_put(o);
 }
 
-static void print_answers(const struct devnet_record *record, const struct drill_result *r, bool json)
+static void print_answers(const struct devnet_record *record, const struct drill_result *r,
+                          bool json)
 {
     if (json) {
         doc_print_line(r->answers);
@@ -59,7 +61,8 @@ static void print_answers(const struct devnet_record *record, const struct drill
         struct json_object *answer = json_object_array_get_idx(r->answers, i);
         printf("%-8s pid %-8d %s\n", record->node[i].name, record->node[i].pid,
                answer != NULL ? json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN)
-               : record->node[i].pid == 0 ? "down" : "does not answer");
+               : record->node[i].pid == 0 ? "down"
+                                          : "does not answer");
     }
 }
 
@@ -146,12 +149,16 @@ int cmd_chaos(int argc, char **argv)
     struct chaos_options o = {.limit_ms = 60000};
     struct words words = {.n = 0};
     const struct option table[] = {
-        {"dir", OPTION_TEXT, &o.dir, "DIR", 0, 0, "the devnet's folder (the one that started last)"},
-        {"rpc", OPTION_TEXT, &o.rpc, "URL", 0, 0, "one node's admin port instead; measures nothing"},
+        {"dir", OPTION_TEXT, &o.dir, "DIR", 0, 0,
+         "the devnet's folder (the one that started last)"},
+        {"rpc", OPTION_TEXT, &o.rpc, "URL", 0, 0,
+         "one node's admin port instead; measures nothing"},
         {"token", OPTION_TEXT, &o.token, "FILE", 0, 0, "with --rpc: its admin.token"},
         {"no-wait", OPTION_FLAG, &o.no_wait, "", 0, 0, "act and return"},
-        {"wait", OPTION_DURATION, &o.wait_ms, "TIME", 0, 3600000, "measure at least so long (until heads move again)"},
-        {"limit", OPTION_DURATION, &o.limit_ms, "TIME", 1000, 3600000, "give up after so long (60s)"},
+        {"wait", OPTION_DURATION, &o.wait_ms, "TIME", 0, 3600000,
+         "measure at least so long (until heads move again)"},
+        {"limit", OPTION_DURATION, &o.limit_ms, "TIME", 1000, 3600000,
+         "give up after so long (60s)"},
         {"json", OPTION_FLAG, &o.json, "", 0, 0, "as JSON, with gapMs"},
     };
     const struct command_line line = {"chaos", "ACTION [N] [VALUE] [OPTIONS]", summary, table,

@@ -90,11 +90,12 @@ static enum err parse_member(struct member *m, const char *text, char *why, size
     for (const char *p = text; *p != '\0';) {
         size_t pair = strcspn(p, ",");
         const char *equals = memchr(p, '=', pair);
-        if (equals == NULL || !set_field(m, p, (size_t)(equals - p), equals + 1,
-                                         pair - (size_t)(equals - p) - 1)) {
+        if (equals == NULL ||
+            !set_field(m, p, (size_t)(equals - p), equals + 1, pair - (size_t)(equals - p) - 1)) {
             snprintf(why, why_len,
                      "--member: `%.*s`: expected name=, address=, endpoint=host:port, weight=, "
-                     "provider=, region= or operator=", (int)(pair < 80 ? pair : 80), p);
+                     "provider=, region= or operator=",
+                     (int)(pair < 80 ? pair : 80), p);
             return ERR_USAGE;
         }
         p += pair + (p[pair] == ',' ? 1 : 0);
@@ -249,8 +250,8 @@ static void print_text(const struct genesis *g, const struct epoch_config *c)
     printf("chain %" PRIu64 ", genesis %s\n%s, quorum %u of weight %u (survives the loss of %u, "
            "%u lying), block time %u ms, %u slots a turn, %u accounts\n",
            g->chain_id, hash, g->params.fault_model == FAULT_BFT ? "bft" : "crash", c->quorum,
-           c->total, c->total - c->quorum, c->faulty, g->params.block_time_ms,
-           g->params.turn_slots, g->allocs);
+           c->total, c->total - c->quorum, c->faulty, g->params.block_time_ms, g->params.turn_slots,
+           g->allocs);
     for (uint32_t i = 0; i < g->n; i++) {
         const struct member *m = &g->member[i];
         char address[HEX_SIZE(20)];
@@ -342,24 +343,36 @@ static int dispatch(const struct genesis_options *o, const struct words *words)
 
 int cmd_genesis(int argc, char **argv)
 {
-    static struct genesis_options o = {.out = "genesis.json", .fault = "bft", .pace = "fixed",
-                                       .turn = 8, .depth = 3, .block_ms = 200, .idle_ms = 1000,
-                                       .gas_limit = 60000000, .base_fee = 1000000000};
+    static struct genesis_options o = {.out = "genesis.json",
+                                       .fault = "bft",
+                                       .pace = "fixed",
+                                       .turn = 8,
+                                       .depth = 3,
+                                       .block_ms = 200,
+                                       .idle_ms = 1000,
+                                       .gas_limit = 60000000,
+                                       .base_fee = 1000000000};
     struct words words = {.n = 0};
     const struct option table[] = {
         {"out", OPTION_TEXT, &o.out, "FILE", 0, 0, "new: where to write (genesis.json)"},
         {"chain-id", OPTION_NUMBER, &o.chain_id, "ID", 1, INT64_MAX, "new: needed"},
-        {"member", OPTION_LIST, &o.members, "FIELDS", 0, 0, "new: name=,address=,endpoint=host:port[,weight=][,provider=][,region=][,operator=]; once a member"},
+        {"member", OPTION_LIST, &o.members, "FIELDS", 0, 0,
+         "new: name=,address=,endpoint=host:port[,weight=][,provider=][,region=][,operator=]; once "
+         "a member"},
         {"alloc", OPTION_LIST, &o.allocs, "ADDRESS=WEI", 0, 0, "new: once an account"},
         {"fault", OPTION_CHOICE, &o.fault, "bft|crash", 0, 0, "new: (bft)"},
         {"pace", OPTION_CHOICE, &o.pace, "fixed|demand", 0, 0, "new: (fixed)"},
         {"turn", OPTION_NUMBER, &o.turn, "K", 1, LIMIT_TURN_SLOTS, "new: slots a turn (8)"},
         {"depth", OPTION_NUMBER, &o.depth, "N", 1, LIMIT_DEPTH, "new: pipeline depth (3)"},
         {"block-time", OPTION_DURATION, &o.block_ms, "TIME", 50, 10000, "new: (200ms)"},
-        {"idle-interval", OPTION_DURATION, &o.idle_ms, "TIME", 50, 10000, "new, demand: heartbeat of an idle chain (1s)"},
-        {"gas-limit", OPTION_NUMBER, &o.gas_limit, "GAS", 21000, INT64_MAX, "new: of a block (60000000)"},
-        {"base-fee", OPTION_NUMBER, &o.base_fee, "WEI", 0, INT64_MAX, "new: of the first block (1000000000)"},
-        {"registry", OPTION_TEXT, &o.registry, "ADDRESS", 0, 0, "new: contract that signatures name"},
+        {"idle-interval", OPTION_DURATION, &o.idle_ms, "TIME", 50, 10000,
+         "new, demand: heartbeat of an idle chain (1s)"},
+        {"gas-limit", OPTION_NUMBER, &o.gas_limit, "GAS", 21000, INT64_MAX,
+         "new: of a block (60000000)"},
+        {"base-fee", OPTION_NUMBER, &o.base_fee, "WEI", 0, INT64_MAX,
+         "new: of the first block (1000000000)"},
+        {"registry", OPTION_TEXT, &o.registry, "ADDRESS", 0, 0,
+         "new: contract that signatures name"},
         {"devnet", OPTION_FLAG, &o.devnet, "", 0, 0, "new: allow admin_chaos"},
         {"genesis", OPTION_TEXT, &o.genesis, "FILE", 0, 0, "init: the genesis"},
         {"dir", OPTION_TEXT, &o.dir, "DIR", 0, 0, "init: the member's folder, with its key.json"},
@@ -367,7 +380,8 @@ int cmd_genesis(int argc, char **argv)
     };
     const struct command_line line = {
         "genesis", "new [OPTIONS] | check FILE | show FILE | init --genesis FILE --dir DIR",
-        "Writes and checks a genesis. init makes the first journal of a member whose key has never\n"
+        "Writes and checks a genesis. init makes the first journal of a member whose key has "
+        "never\n"
         "signed: do it once, when the chain is made; a member without one starts amnesiac.",
         table, sizeof table / sizeof table[0]};
     int code = options_read(&line, argc, argv, &words);

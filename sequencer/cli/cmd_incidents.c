@@ -55,8 +55,7 @@ static void print_incident(const struct json_object *i)
 static struct json_object *question(uint64_t from, uint64_t count)
 {
     struct json_object *params = json_object_new_array();
-    json_object_array_add(params, from == UINT64_MAX ? json_object_new_string("latest")
-                                                     : json_object_new_uint64(from));
+    json_object_array_add(params, from == UINT64_MAX ? NULL : json_object_new_uint64(from));
     json_object_array_add(params, json_object_new_uint64(count));
     return params;
 }
@@ -68,7 +67,8 @@ int cmd_incidents(int argc, char **argv)
     uint64_t count = 20;
     bool json = false;
     const struct option table[] = {
-        {"rpc", OPTION_TEXT, &rpc, "URL", 0, 0, "a node (the devnet that started last, else http://127.0.0.1:8545)"},
+        {"rpc", OPTION_TEXT, &rpc, "URL", 0, 0,
+         "a node (the devnet that started last, else http://127.0.0.1:8545)"},
         {"from", OPTION_NUMBER, &from, "N", 0, INT64_MAX, "first incident (the latest ones)"},
         {"count", OPTION_NUMBER, &count, "N", 1, LIMIT_INCIDENTS, "how many (20)"},
         {"json", OPTION_FLAG, &json, "", 0, 0, "as JSON"},

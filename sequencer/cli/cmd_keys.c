@@ -131,7 +131,8 @@ static int print_secret(const struct keys_options *o, const char *file, struct s
 static int run_export(const struct keys_options *o, const char *file)
 {
     if (!o->yes) {
-        return cli_fail(CLI_REFUSED, "keys: export prints the secret key; say --yes if you mean it");
+        return cli_fail(CLI_REFUSED,
+                        "keys: export prints the secret key; say --yes if you mean it");
     }
     if (o->password_file == NULL) {
         return cli_fail(CLI_USAGE, "keys: export needs --password-file");
@@ -175,8 +176,10 @@ int cmd_keys(int argc, char **argv)
     struct keys_options o = {.out = "key.json"};
     struct words words = {.n = 0};
     const struct option table[] = {
-        {"out", OPTION_TEXT, &o.out, "FILE", 0, 0, "key file to write (key.json); never overwritten"},
-        {"password-file", OPTION_TEXT, &o.password_file, "FILE", 0, 0, "its first line; else the terminal asks"},
+        {"out", OPTION_TEXT, &o.out, "FILE", 0, 0,
+         "key file to write (key.json); never overwritten"},
+        {"password-file", OPTION_TEXT, &o.password_file, "FILE", 0, 0,
+         "its first line; else the terminal asks"},
         {"light", OPTION_FLAG, &o.light, "", 0, 0, "cheap scrypt, for devnets and tests"},
         {"yes", OPTION_FLAG, &o.yes, "", 0, 0, "export: print the secret"},
         {"json", OPTION_FLAG, &o.json, "", 0, 0, "as JSON"},

@@ -127,9 +127,10 @@ static void print_status(const struct json_object *s)
     struct json_object *quorum = doc_member(s, "quorum");
     struct json_object *stall = doc_member(s, "stall");
     printf("chain %" PRIu64 ", epoch %" PRIu64 ", slot %" PRIu64 ", turn %" PRIu64 ", leader %s, "
-           "takeovers %" PRIu64 ", %s\n", doc_u64(s, "chainId", 0), doc_u64(s, "epoch", 0),
-           doc_u64(s, "slot", 0), doc_u64(s, "turn", 0), doc_text(leader, "name", "?"),
-           doc_u64(s, "takeovers", 0), doc_text(s, "version", ""));
+           "takeovers %" PRIu64 ", %s\n",
+           doc_u64(s, "chainId", 0), doc_u64(s, "epoch", 0), doc_u64(s, "slot", 0),
+           doc_u64(s, "turn", 0), doc_text(leader, "name", "?"), doc_u64(s, "takeovers", 0),
+           doc_text(s, "version", ""));
     printf("quorum: weight %" PRIu64 " of %" PRIu64 " reachable, %" PRIu64 " needed; head %s %s\n",
            doc_u64(quorum, "reachable", 0), doc_u64(quorum, "weight", 0),
            doc_u64(quorum, "needed", 0), doc_text(stall, "state", "?"),
@@ -180,14 +181,16 @@ int cmd_status(int argc, char **argv)
     bool follow = false;
     bool json = false;
     const struct option table[] = {
-        {"rpc", OPTION_TEXT, &rpc, "URL", 0, 0, "a node (the devnet that started last, else http://127.0.0.1:8545)"},
+        {"rpc", OPTION_TEXT, &rpc, "URL", 0, 0,
+         "a node (the devnet that started last, else http://127.0.0.1:8545)"},
         {"watch", OPTION_FLAG, &follow, "", 0, 0, "again every second"},
         {"json", OPTION_FLAG, &json, "", 0, 0, "the document of baton_status"},
     };
-    const struct command_line line = {
-        "status", "[--rpc URL] [--watch] [--json]",
-        "The set at a glance: who leads, heads, every member's health and readiness, and what would\n"
-        "be left if a failure domain were lost.", table, sizeof table / sizeof table[0]};
+    const struct command_line line = {"status", "[--rpc URL] [--watch] [--json]",
+                                      "The set at a glance: who leads, heads, every member's "
+                                      "health and readiness, and what would\n"
+                                      "be left if a failure domain were lost.",
+                                      table, sizeof table / sizeof table[0]};
     int code = options_read(&line, argc, argv, NULL);
     if (code >= 0) {
         return code;

@@ -88,7 +88,7 @@ void devnet_on_node(struct devnet_node *node, const char *state)
         if (node->state == DEVNET_DOWN && !d->stopping) {
             fail_at_start(node);
             devnet_stop(d, node->code == CLI_USAGE || node->code == CLI_REFUSED ? node->code
-                                                                               : CLI_FAILED);
+                                                                                : CLI_FAILED);
         }
         return;
     }
@@ -109,7 +109,8 @@ static void on_tick(uv_timer_t *timer)
     devnet_watch_tick(d);
     devnet_view_draw(d);
     if (!d->ready && uv_hrtime() / 1000 - d->started_us > READY_US) {
-        fprintf(stderr, "baton: devnet: the nodes do not make blocks; see the logs in %s\n", d->dir);
+        fprintf(stderr, "baton: devnet: the nodes do not make blocks; see the logs in %s\n",
+                d->dir);
         d->temporary = false;
         devnet_stop(d, CLI_FAILED);
     }
@@ -177,7 +178,8 @@ static void prepare_environment(void)
 
 static bool port_is_free(unsigned port)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int on = 1;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -253,8 +255,10 @@ static int check(const struct devnet_options *o)
     code = code < 0 ? only("l1", o->l1, "none", "the chain runs without an L1") : code;
     code = code < 0 ? only("da", o->da, "file", "no other data layer is built in") : code;
     if (code < 0 && base + DEVNET_P2P_PORT + nodes > UINT16_MAX) {
-        code = cli_fail(CLI_USAGE, "devnet: --base-port %llu: peers listen %d above it; expected "
-                                   "at most %d", (unsigned long long)base, DEVNET_P2P_PORT,
+        code = cli_fail(CLI_USAGE,
+                        "devnet: --base-port %llu: peers listen %d above it; expected "
+                        "at most %d",
+                        (unsigned long long)base, DEVNET_P2P_PORT,
                         UINT16_MAX - DEVNET_P2P_PORT - (int)nodes);
     }
     return code;
@@ -266,20 +270,27 @@ int cmd_devnet(int argc, char **argv)
     struct devnet_options *o = &d.options;
     const struct option table[] = {
         {"nodes", OPTION_NUMBER, &o->nodes, "N", 1, LIMIT_MEMBERS, "how many nodes (4)"},
-        {"dir", OPTION_TEXT, &o->dir, "DIR", 0, 0, "keep everything here and resume it (a temporary one)"},
-        {"base-port", OPTION_NUMBER, &o->base_port, "PORT", 1024, 43000, "first RPC port (8545); admin +1000, peers +22000"},
-        {"fault", OPTION_CHOICE, &o->fault, "bft|crash", 0, 0, "bft from four nodes on, crash below"},
+        {"dir", OPTION_TEXT, &o->dir, "DIR", 0, 0,
+         "keep everything here and resume it (a temporary one)"},
+        {"base-port", OPTION_NUMBER, &o->base_port, "PORT", 1024, 43000,
+         "first RPC port (8545); admin +1000, peers +22000"},
+        {"fault", OPTION_CHOICE, &o->fault, "bft|crash", 0, 0,
+         "bft from four nodes on, crash below"},
         {"block-time", OPTION_DURATION, &o->block_ms, "TIME", 50, 10000, "(200ms)"},
         {"turn", OPTION_NUMBER, &o->turn, "K", 1, LIMIT_TURN_SLOTS, "slots of a leader's turn (8)"},
-        {"pace", OPTION_CHOICE, &o->pace, "fixed|demand", 0, 0, "a block every block time, or when there is something to order"},
+        {"pace", OPTION_CHOICE, &o->pace, "fixed|demand", 0, 0,
+         "a block every block time, or when there is something to order"},
         {"chain-id", OPTION_NUMBER, &o->chain_id, "ID", 1, INT64_MAX, "(41197)"},
         {"el", OPTION_TEXT, &o->el, "KIND", 0, 0, "execution: ledger"},
         {"l1", OPTION_TEXT, &o->l1, "KIND", 0, 0, "L1: none"},
         {"da", OPTION_TEXT, &o->da, "KIND", 0, 0, "data layer: file"},
-        {"seal-interval", OPTION_DURATION, &o->seal_ms, "TIME", 100, 3600000, "a segment is closed at the latest then (10s)"},
+        {"seal-interval", OPTION_DURATION, &o->seal_ms, "TIME", 100, 3600000,
+         "a segment is closed at the latest then (10s)"},
         {"seed", OPTION_NUMBER, &o->seed, "N", 1, INT64_MAX, "same keys each time (1)"},
-        {"json", OPTION_FLAG, &o->json, "", 0, 0, "events as JSON lines; automatic without a terminal"},
-        {"for", OPTION_DURATION, &o->for_ms, "TIME", 100, 86400000, "stop by itself so long after it is ready"},
+        {"json", OPTION_FLAG, &o->json, "", 0, 0,
+         "events as JSON lines; automatic without a terminal"},
+        {"for", OPTION_DURATION, &o->for_ms, "TIME", 100, 86400000,
+         "stop by itself so long after it is ready"},
     };
     const struct command_line line = {"devnet", "[OPTIONS]", summary, table,
                                       sizeof table / sizeof table[0]};

@@ -62,16 +62,16 @@ struct devnet_node {
     uv_process_t process;
     int pid;
     enum devnet_state state;
-    bool restart;        /* spawn again as soon as it is down */
-    bool closing;        /* `process` is not free yet */
-    bool cut;            /* by the keys of the view */
+    bool restart; /* spawn again as soon as it is down */
+    bool closing; /* `process` is not free yet */
+    bool cut;     /* by the keys of the view */
     bool lossy;
-    int code;            /* of the last end: exit status, or minus the signal */
+    int code; /* of the last end: exit status, or minus the signal */
     uint64_t started_us;
     uint64_t head;
     uint64_t head_us;
-    bool ready;          /* of its last baton_status */
-    bool asked;          /* a status request is under way */
+    bool ready; /* of its last baton_status */
+    bool asked; /* a status request is under way */
     char role[12];
 };
 
@@ -90,7 +90,7 @@ struct devnet {
     uv_loop_t loop;
     char dir[DEVNET_PATH];
     bool temporary;
-    int lock;                       /* of DIR/devnet.lock */
+    int lock; /* of DIR/devnet.lock */
     struct genesis genesis;
     uint16_t base_port;
     uint32_t n;
@@ -102,9 +102,9 @@ struct devnet {
     struct gap gap;
     struct devnet_gap gaps[DEVNET_GAPS]; /* ring: the last times between heads */
     uint64_t gaps_n;
-    uint64_t taken[DEVNET_TAKEOVERS];    /* ring: turns whose takeover was told */
+    uint64_t taken[DEVNET_TAKEOVERS]; /* ring: turns whose takeover was told */
     uint64_t taken_n;
-    int leader;                     /* of the last head; -1: none yet */
+    int leader; /* of the last head; -1: none yet */
 
     uv_pipe_t server;
     char socket[DEVNET_PATH];
@@ -120,8 +120,8 @@ struct devnet {
     uint32_t selected;
     char event[DEVNET_EVENTS][160]; /* last lines of the view */
     uint64_t events_n;
-    uint32_t drawn;                 /* lines of the view on the screen */
-    uint64_t started_us;            /* first spawn */
+    uint32_t drawn;      /* lines of the view on the screen */
+    uint64_t started_us; /* first spawn */
     bool ready;
     bool stopping;
     uint64_t stopping_us;
@@ -134,7 +134,8 @@ enum err devnet_files_open(struct devnet *d, char *why, size_t why_len) MUST_USE
 /* Removes a temporary folder, releases the lock. */
 void devnet_files_close(struct devnet *d);
 /* One node's folder: keys, password, token, node.yaml, first journal. */
-enum err devnet_files_make_node(const struct devnet *d, uint32_t i, char *why, size_t why_len) MUST_USE;
+enum err devnet_files_make_node(const struct devnet *d, uint32_t i, char *why,
+                                size_t why_len) MUST_USE;
 /* devnet_genesis.c: genesis and keys from the options and the seed. */
 enum err devnet_genesis_make(struct devnet *d, char *why, size_t why_len) MUST_USE;
 enum err devnet_key(struct secret_key *out, uint64_t seed, uint32_t i) MUST_USE;
@@ -183,7 +184,8 @@ void devnet_json_takeover(const struct devnet *d, const struct devnet_takeover *
 void devnet_json_node(const struct devnet_node *node, const char *state);
 
 void devnet_view_ready(struct devnet *d);
-void devnet_view_event(struct devnet *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void devnet_view_event(struct devnet *d, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 void devnet_view_draw(struct devnet *d);
 void devnet_view_open(struct devnet *d);
 void devnet_view_close(struct devnet *d);

@@ -44,8 +44,8 @@ static void obey(struct caller *c)
 {
     struct json_object *o = doc_parse(bytes_of(c->in, c->n));
     uint64_t node = doc_u64(o, "node", UINT64_MAX);
-    bool ok = strcmp(doc_text(o, "action", ""), "restart") == 0 && node < c->net->n &&
-              !c->net->stopping;
+    bool ok =
+        strcmp(doc_text(o, "action", ""), "restart") == 0 && node < c->net->n && !c->net->stopping;
     json_object_put(o);
     if (ok) {
         devnet_restart(&c->net->node[node]);

@@ -75,7 +75,8 @@ static enum err lock_dir(struct devnet *d, char *why, size_t why_len)
         return ERR_CONFIG;
     }
     if (flock(d->lock, LOCK_EX | LOCK_NB) != 0) {
-        snprintf(why, why_len, "another devnet runs in %s; stop it or choose another --dir", d->dir);
+        snprintf(why, why_len, "another devnet runs in %s; stop it or choose another --dir",
+                 d->dir);
         return ERR_IN_USE;
     }
     return OK;
@@ -95,7 +96,7 @@ static void place_nodes(struct devnet *d)
         snprintf(node->admin, sizeof node->admin, "http://127.0.0.1:%u", port + DEVNET_ADMIN_PORT);
         snprintf(node->p2p, sizeof node->p2p, "%s", node->member->endpoint);
         snprintf(node->dir, sizeof node->dir, "%.*s/node%u", DEVNET_PATH - 16, d->dir, i);
-        snprintf(node->log, sizeof node->log, "%s/log", node->dir);
+        snprintf(node->log, sizeof node->log, "%.*s/node%u/log", DEVNET_PATH - 16, d->dir, i);
     }
 }
 
@@ -131,9 +132,9 @@ static enum err write_yaml(const struct devnet_node *node, char *why, size_t why
     snprintf(rpc, sizeof rpc, "%s", node->rpc + strlen("http://"));
     snprintf(admin, sizeof admin, "%s", node->admin + strlen("http://"));
     snprintf(path, sizeof path, "%s/node.yaml", node->dir);
-    const char *flags[] = {"--dir", node->dir, "--genesis", genesis, "--name", node->member->name,
-                           "--rpc", rpc, "--admin", admin, "--p2p", node->p2p, "--log", node->log,
-                           "--cors", "*", "--hosts", "*"};
+    const char *flags[] = {"--dir", node->dir, "--genesis", genesis, "--name",  node->member->name,
+                           "--rpc", rpc,       "--admin",   admin,   "--p2p",   node->p2p,
+                           "--log", node->log, "--cors",    "*",     "--hosts", "*"};
     char *argv[sizeof flags / sizeof flags[0] + 1];
     int argc = 0;
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
@@ -165,8 +166,9 @@ static enum err same(const char *option, uint64_t given, uint64_t stored, char *
     if (given == 0 || given == stored) {
         return OK;
     }
-    snprintf(why, why_len, "--%s %llu: this --dir was made with %llu; leave the option out or "
-                           "choose another --dir",
+    snprintf(why, why_len,
+             "--%s %llu: this --dir was made with %llu; leave the option out or "
+             "choose another --dir",
              option, (unsigned long long)given, (unsigned long long)stored);
     return ERR_CONFIG;
 }

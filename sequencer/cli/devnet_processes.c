@@ -68,8 +68,11 @@ enum err devnet_spawn(struct devnet_node *node, char *why, size_t why_len)
         {.flags = UV_INHERIT_FD, .data.fd = output},
     };
     /* A session of its own: a terminal's Ctrl-C goes to the devnet alone, which stops the nodes. */
-    const uv_process_options_t options = {.exit_cb = on_exit_of, .file = exe, .args = args,
-                                          .flags = UV_PROCESS_DETACHED, .stdio_count = 3,
+    const uv_process_options_t options = {.exit_cb = on_exit_of,
+                                          .file = exe,
+                                          .args = args,
+                                          .flags = UV_PROCESS_DETACHED,
+                                          .stdio_count = 3,
                                           .stdio = stdio};
     node->process.data = node;
     int result = uv_spawn(&node->net->loop, &node->process, &options);

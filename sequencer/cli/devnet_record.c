@@ -114,8 +114,10 @@ enum err devnet_record_read(struct devnet_record *out, const char *dir, char *wh
     snprintf(path, sizeof path, "%s/devnet.json", dir);
     struct json_object *o = doc_read(path);
     if (o == NULL) {
-        snprintf(why, why_len, "no devnet runs in %s (there is no devnet.json); "
-                               "start one with `baton devnet --dir %s`", dir, dir);
+        snprintf(why, why_len,
+                 "no devnet runs in %s (there is no devnet.json); "
+                 "start one with `baton devnet --dir %s`",
+                 dir, dir);
         return ERR_UNREACHABLE;
     }
     enum err e = fill(out, o);
@@ -123,8 +125,10 @@ enum err devnet_record_read(struct devnet_record *out, const char *dir, char *wh
     if (e != OK) {
         snprintf(why, why_len, "%s is not a devnet's record; delete it and start the devnet", path);
     } else if (out->pid <= 1 || (kill(out->pid, 0) != 0 && errno == ESRCH)) {
-        snprintf(why, why_len, "the devnet of %s does not run any more; start it again with "
-                               "`baton devnet --dir %s`", dir, dir);
+        snprintf(why, why_len,
+                 "the devnet of %s does not run any more; start it again with "
+                 "`baton devnet --dir %s`",
+                 dir, dir);
         e = ERR_UNREACHABLE;
     }
     return e;

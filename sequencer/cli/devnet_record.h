@@ -19,7 +19,7 @@
 enum { DEVNET_PATH = 512, DEVNET_URL = 64, DEVNET_TOKEN = 80 };
 
 struct devnet_record_node {
-    int pid;                /* 0: down */
+    int pid; /* 0: down */
     char name[NAME_SIZE];
     char rpc[DEVNET_URL];
     char admin[DEVNET_URL];
@@ -39,7 +39,8 @@ struct devnet_record {
 /* Directory of the last devnet; ERR_NOT_FOUND. */
 enum err devnet_record_default_dir(char out[DEVNET_PATH]) MUST_USE;
 /* ERR_UNREACHABLE: no devnet runs there; ERR_MALFORMED. */
-enum err devnet_record_read(struct devnet_record *out, const char *dir, char *why, size_t why_len) MUST_USE;
+enum err devnet_record_read(struct devnet_record *out, const char *dir, char *why,
+                            size_t why_len) MUST_USE;
 /* The pid is alive and a child of the devnet: pids of others are never signalled. */
 bool devnet_record_owns(const struct devnet_record *r, int pid);
 

@@ -50,8 +50,9 @@ void devnet_view_ready(struct devnet *d)
 {
     const struct epoch_params *p = &d->genesis.params;
     printf("\nBaton devnet: %u nodes, %s, a block every %u ms, %u slots a turn; first block after "
-           "%llu ms\n\n", d->n, p->fault_model == FAULT_BFT ? "bft" : "crash", p->block_time_ms,
-           p->turn_slots, (unsigned long long)((uv_hrtime() / 1000 - d->started_us) / 1000));
+           "%llu ms\n\n",
+           d->n, p->fault_model == FAULT_BFT ? "bft" : "crash", p->block_time_ms, p->turn_slots,
+           (unsigned long long)((uv_hrtime() / 1000 - d->started_us) / 1000));
     printf("Chain id  %llu (0x%llx)\nFolder    %s%s\n\nNodes\n",
            (unsigned long long)d->genesis.chain_id, (unsigned long long)d->genesis.chain_id, d->dir,
            d->temporary ? " (removed at the end)" : "");
@@ -62,7 +63,8 @@ void devnet_view_ready(struct devnet *d)
            "        import one of the keys above.\n"
            "Send:   cast send --rpc-url %s --private-key KEY ADDRESS --value 1ether\n"
            "Kill the leader and watch: `baton chaos kill leader` in another terminal, or the keys "
-           "l k.\n\n", d->node[0].rpc, (unsigned long long)d->genesis.chain_id, d->node[0].rpc);
+           "l k.\n\n",
+           d->node[0].rpc, (unsigned long long)d->genesis.chain_id, d->node[0].rpc);
     fflush(stdout);
     d->drawn = 0;
     devnet_view_draw(d);
@@ -174,9 +176,11 @@ void devnet_view_draw(struct devnet *d)
         draw_node(&p, d, &d->node[i]);
     }
     draw_events(&p, d);
-    add_line(&p, "\x1b[2m", "%s", d->keys
-             ? "0-9 up down l(eader): select  k kill  s stop/go on  p cut off/heal  r restart  "
-               "d drop 30%  q quit" : "Ctrl-C ends the devnet");
+    add_line(&p, "\x1b[2m", "%s",
+             d->keys
+                 ? "0-9 up down l(eader): select  k kill  s stop/go on  p cut off/heal  r restart  "
+                   "d drop 30%  q quit"
+                 : "Ctrl-C ends the devnet");
     add(&p, "\x1b[J");
     fwrite(p.text, 1, p.n, stdout);
     fflush(stdout);

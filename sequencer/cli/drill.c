@@ -27,8 +27,8 @@ struct drill {
     struct http_client *http;
     struct gap gap;
     uint64_t head[LIMIT_MEMBERS];
-    uint64_t since_us;      /* start of the phase */
-    uint32_t pending;       /* answers still to come */
+    uint64_t since_us; /* start of the phase */
+    uint32_t pending;  /* answers still to come */
     uint32_t obeyed;
     uv_pipe_t pipe;
     uv_connect_t connect;
@@ -93,8 +93,9 @@ static void refuse(struct drill *d, enum err e, const char *why)
 static void act_on_process(struct drill *d)
 {
     int pid = d->record->node[d->order.node].pid;
-    int number = d->order.action == CHAOS_KILL ? SIGKILL
-                 : d->order.action == CHAOS_STOP ? SIGSTOP : SIGCONT;
+    int number = d->order.action == CHAOS_KILL   ? SIGKILL
+                 : d->order.action == CHAOS_STOP ? SIGSTOP
+                                                 : SIGCONT;
     if (!devnet_record_owns(d->record, pid)) {
         refuse(d, ERR_REFUSED, "it does not run; `baton chaos restart N` starts it");
         return;

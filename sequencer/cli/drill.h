@@ -12,10 +12,10 @@
 #include "sequencer/cli/gap.h"
 
 struct drill_result {
-    int node;             /* that was acted on; CHAOS_ALL */
+    int node; /* that was acted on; CHAOS_ALL */
     bool was_leader;
-    double gap_ms;        /* outage over the block interval */
-    double longest_ms;    /* longest time between two heads */
+    double gap_ms;     /* outage over the block interval */
+    double longest_ms; /* longest time between two heads */
     uint64_t interval_ms;
     uint64_t head_before;
     uint64_t head_after;
@@ -23,10 +23,10 @@ struct drill_result {
 };
 
 struct drill_options {
-    bool wait;            /* measure */
-    uint64_t heads;       /* new heads to see before it is over */
-    uint64_t least_ms;    /* measure at least so long */
-    uint64_t limit_ms;    /* and at most so long */
+    bool wait;         /* measure */
+    uint64_t heads;    /* new heads to see before it is over */
+    uint64_t least_ms; /* measure at least so long */
+    uint64_t limit_ms; /* and at most so long */
 };
 
 /* ERR_UNREACHABLE: nobody answers; ERR_REFUSED: the node refused; ERR_NOT_READY: heads do not move

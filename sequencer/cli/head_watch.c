@@ -30,7 +30,8 @@ bool url_split(const char *url, char host[128], uint16_t *port)
     char *name = NULL;
     char *digits = NULL;
     CURLU *u = curl_url();
-    bool ok = u != NULL && curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+    bool ok = u != NULL &&
+              curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
               curl_url_get(u, CURLUPART_HOST, &name, 0) == CURLUE_OK && strlen(name) < 128 &&
               curl_url_get(u, CURLUPART_PORT, &digits, 0) == CURLUE_OK;
     if (ok) {

@@ -23,7 +23,7 @@ struct head_handlers {
     void *arg;
     void (*head)(void *arg, const struct head *h);
     void (*incident)(void *arg, int node, struct json_object *incident); /* lent; NULL: unwanted */
-    void (*link)(void *arg, int node, bool up);                         /* may be NULL */
+    void (*link)(void *arg, int node, bool up);                          /* may be NULL */
 };
 
 struct head_watch;

@@ -13,7 +13,7 @@ struct transfer {
     struct http_client *client;
     CURL *easy;
     struct curl_slist *headers;
-    char *out;            /* request body */
+    char *out; /* request body */
     struct http_body in;
     size_t cap;
     bool too_large;
@@ -284,7 +284,8 @@ struct http_client *http_client_create(uv_loop_t *loop)
     return c;
 }
 
-enum err http_client_post(struct http_client *c, const struct http_request *r, http_cb cb, void *arg)
+enum err http_client_post(struct http_client *c, const struct http_request *r, http_cb cb,
+                          void *arg)
 {
     struct transfer *t = make_transfer(c, r);
     if (t == NULL) {

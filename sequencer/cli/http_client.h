@@ -24,7 +24,7 @@ typedef void (*http_cb)(void *arg, const struct http_answer *a);
 
 struct http_request {
     const char *url;
-    const char *body;   /* copied; NULL: GET */
+    const char *body; /* copied; NULL: GET */
     size_t n;
     const char *bearer; /* NULL: none */
     uint32_t timeout_ms;
@@ -32,7 +32,8 @@ struct http_request {
 
 /* NULL: out of memory. */
 struct http_client *http_client_create(uv_loop_t *loop);
-enum err http_client_post(struct http_client *c, const struct http_request *r, http_cb cb, void *arg) MUST_USE;
+enum err http_client_post(struct http_client *c, const struct http_request *r, http_cb cb,
+                          void *arg) MUST_USE;
 /* Drops what is under way without callbacks; the loop must run once more to close handles. */
 void http_client_destroy(struct http_client *c);
 

@@ -84,14 +84,16 @@ static void ignore_wake(void *arg)
     (void)arg;
 }
 
-enum err member_files_journal(const char *dir, const struct genesis *g, const struct address *member,
-                              char *why, size_t why_len)
+enum err member_files_journal(const char *dir, const struct genesis *g,
+                              const struct address *member, char *why, size_t why_len)
 {
     struct storage *storage = NULL;
     enum storage_verdict verdict;
-    const struct storage_options options = {
-        .dir = dir, .genesis = genesis_hash(g), .member = *member, .create = true,
-        .wake = ignore_wake};
+    const struct storage_options options = {.dir = dir,
+                                            .genesis = genesis_hash(g),
+                                            .member = *member,
+                                            .create = true,
+                                            .wake = ignore_wake};
     TRY(storage_open(&storage, &options, &verdict, why, why_len));
     storage_close(storage);
     return OK;

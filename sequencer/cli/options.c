@@ -104,8 +104,8 @@ static void format_bound(char out[32], const struct option *o, uint64_t v)
 static enum err store_number(const struct parser *p, const struct option *o, const char *text)
 {
     uint64_t value = 0;
-    bool ok = o->kind == OPTION_DURATION ? duration_parse(&value, text)
-                                         : number_parse(&value, text);
+    bool ok =
+        o->kind == OPTION_DURATION ? duration_parse(&value, text) : number_parse(&value, text);
     if (!ok) {
         return refuse(p, o->name, text,
                       o->kind == OPTION_DURATION

@@ -30,7 +30,8 @@ static enum err from_file(char out[PASSWORD_SIZE], const char *path, char *why, 
     if (fd < 0 || fstat(fd, &st) != 0) {
         snprintf(why, why_len, "--password-file %s: cannot be read", path);
     } else if ((st.st_mode & 077) != 0) {
-        snprintf(why, why_len, "--password-file %s: others may read it; `chmod 600 %s`", path, path);
+        snprintf(why, why_len, "--password-file %s: others may read it; `chmod 600 %s`", path,
+                 path);
         e = ERR_REFUSED;
     } else if ((e = read_line(out, fd)) != OK) {
         snprintf(why, why_len, "--password-file %s: expected one line of 1 to %d characters", path,

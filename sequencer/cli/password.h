@@ -11,6 +11,7 @@ enum { PASSWORD_SIZE = 256 };
 
 /* First line of the file, or, `path` NULL, typed at the terminal without echo (`twice`: again, to
  * catch slips). ERR_REFUSED: file readable by others; ERR_CONFIG: none to be had. */
-enum err password_read(char out[PASSWORD_SIZE], const char *path, bool twice, char *why, size_t why_len) MUST_USE;
+enum err password_read(char out[PASSWORD_SIZE], const char *path, bool twice, char *why,
+                       size_t why_len) MUST_USE;
 
 #endif

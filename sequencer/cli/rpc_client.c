@@ -17,7 +17,8 @@ char *rpc_client_request(const char *method, struct json_object *params, size_t 
     return copy;
 }
 
-enum err rpc_client_answer(struct json_object **result, struct bytes text, char *why, size_t why_len)
+enum err rpc_client_answer(struct json_object **result, struct bytes text, char *why,
+                           size_t why_len)
 {
     struct json_object *o = doc_parse(text);
     struct json_object *failure = doc_member(o, "error");
@@ -37,8 +38,8 @@ enum err rpc_client_answer(struct json_object **result, struct bytes text, char 
     return e;
 }
 
-enum err rpc_client_call(struct json_object **result, const struct rpc_target *t, const char *method,
-                  struct json_object *params, char *why, size_t why_len)
+enum err rpc_client_call(struct json_object **result, const struct rpc_target *t,
+                         const char *method, struct json_object *params, char *why, size_t why_len)
 {
     size_t n = 0;
     char *text = rpc_client_request(method, params, &n);

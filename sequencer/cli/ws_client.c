@@ -10,7 +10,14 @@
 #include "proto/limits.h"
 
 enum { READ_CHUNK = 65536, HEAD_MAX = 4096 };
-enum opcode { OP_CONTINUE = 0, OP_TEXT = 1, OP_BINARY = 2, OP_CLOSE = 8, OP_PING = 9, OP_PONG = 10 };
+enum opcode {
+    OP_CONTINUE = 0,
+    OP_TEXT = 1,
+    OP_BINARY = 2,
+    OP_CLOSE = 8,
+    OP_PING = 9,
+    OP_PONG = 10
+};
 enum ws_state { WS_IDLE, WS_CONNECTING, WS_UPGRADING, WS_OPEN, WS_CLOSING };
 
 struct buffer {

@@ -1,0 +1,101 @@
+#define _GNU_SOURCE
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sequencer/cli/cli.h"
+#include "sequencer/cli/doc.h"
+#include "sequencer/cli/options.h"
+#include "sequencer/cli/verify.h"
+#include "sequencer/node/genesis_file.h"
+
+typedef enum err (*verify_fn)(struct header *target, const struct epoch_config *c,
+                              struct json_object *document, char *why, size_t why_len);
+
+struct verify_options {
+    const char *genesis;
+    bool json;
+};
+
+static enum err read_config(struct epoch_config *out, const char *path, char *why, size_t why_len)
+{
+    struct genesis g = {0};
+    char warning[256];
+    enum err e = genesis_file_read(&g, path, why, why_len);
+    if (e == OK) {
+        e = genesis_epoch_config(out, &g, warning, sizeof warning);
+    }
+    genesis_free(&g);
+    return e;
+}
+
+/* A whole JSON-RPC answer, as curl saves it, is as good as its result. */
+static struct json_object *document_of(struct json_object *file)
+{
+    struct json_object *result = doc_member(file, "result");
+    return result != NULL ? result : file;
+}
+
+static void report(const struct verify_options *o, const struct header *h)
+{
+    char hash[HEX_SIZE(32)];
+    hex_encode(hash, h->payload.b, 32);
+    if (!o->json) {
+        printf("ok: block %" PRIu64 " %s is final (slot %" PRIu64 ")\n", h->height, hash, h->slot);
+        return;
+    }
+    struct json_object *doc = json_object_new_object();
+    doc_put(doc, "ok", json_object_new_boolean(1));
+    doc_put_u64(doc, "number", h->height);
+    doc_put_text(doc, "hash", hash);
+    doc_put_u64(doc, "slot", h->slot);
+    doc_print_line(doc);
+    json_object_put(doc);
+}
+
+static int run(const struct verify_options *o, verify_fn verify, const char *file)
+{
+    struct epoch_config config;
+    struct header target;
+    char why[512] = "";
+    enum err e = read_config(&config, o->genesis, why, sizeof why);
+    if (e != OK) {
+        return cli_fail(cli_exit_of(e), "verify: %s", *why != '\0' ? why : err_text(e));
+    }
+    struct json_object *document = doc_read(file);
+    if (document == NULL) {
+        return cli_fail(CLI_USAGE, "verify: %s: cannot be read, or is no JSON", file);
+    }
+    e = verify(&target, &config, document_of(document), why, sizeof why);
+    json_object_put(document);
+    if (e != OK) {
+        return cli_fail(CLI_FAILED, "verify: %s: %s", file, *why != '\0' ? why : err_text(e));
+    }
+    report(o, &target);
+    return CLI_DONE;
+}
+
+int cmd_verify(int argc, char **argv)
+{
+    struct verify_options o = {.genesis = "genesis.json"};
+    struct words words = {.n = 0};
+    const struct option table[] = {
+        {"genesis", OPTION_TEXT, &o.genesis, "FILE", 0, 0, "all that is trusted (genesis.json)"},
+        {"json", OPTION_FLAG, &o.json, "", 0, 0, "as JSON"},
+    };
+    const struct command_line line = {
+        "verify", "certificate FILE | receipt FILE [--genesis FILE]",
+        "Checks a document of baton_getCertificate or baton_getReceiptProof offline. Exit code 1\n"
+        "and a sentence where it does not hold.",
+        table, sizeof table / sizeof table[0]};
+    int code = options_read(&line, argc, argv, &words);
+    if (code >= 0) {
+        return code;
+    }
+    const char *what = words.n > 0 ? words.word[0] : "";
+    bool certificate = strcmp(what, "certificate") == 0;
+    if ((!certificate && strcmp(what, "receipt") != 0) || words.n != 2) {
+        return cli_fail(CLI_USAGE, "verify: expected `certificate FILE` or `receipt FILE`");
+    }
+    return run(&o, certificate ? verify_certificate : verify_receipt, words.word[1]);
+}
