@@ -15,10 +15,10 @@ struct typed {
 
 /* `type` is the EIP-712 type string, e.g. "Mail(address to,uint64 nonce)". */
 void typed_begin(struct typed *t, const char *type);
-void typed_put_u64(struct typed *t, uint64_t v);                    /* uint8 … uint64 */
-void typed_put_hash(struct typed *t, const struct hash *h);         /* bytes32 */
-void typed_put_address(struct typed *t, const struct address *a);   /* address */
-void typed_put_bytes16(struct typed *t, const uint8_t b[16]);       /* bytes16: left-aligned */
+void typed_put_u64(struct typed *t, uint64_t v);                  /* uint8 … uint64 */
+void typed_put_hash(struct typed *t, const struct hash *h);       /* bytes32 */
+void typed_put_address(struct typed *t, const struct address *a); /* address */
+void typed_put_bytes16(struct typed *t, const uint8_t b[16]);     /* bytes16: left-aligned */
 
 /* hashStruct of what was put. */
 struct hash typed_hash(const struct typed *t);

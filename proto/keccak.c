@@ -17,36 +17,36 @@ static const uint64_t round_constant[ROUNDS] = {
 
 /* One output row: the five lanes that pi sends there, each rotated by rho after theta, then chi.
  * `s` is the column of the first lane; the others follow it. */
-#define ROW(e, a, row, s, l0, r0, l1, r1, l2, r2, l3, r3, l4, r4)                              \
-    do {                                                                                       \
-        uint64_t t0 = ROTATE(a[l0] ^ d[s], r0);                                                \
-        uint64_t t1 = ROTATE(a[l1] ^ d[((s) + 1) % 5], r1);                                    \
-        uint64_t t2 = ROTATE(a[l2] ^ d[((s) + 2) % 5], r2);                                    \
-        uint64_t t3 = ROTATE(a[l3] ^ d[((s) + 3) % 5], r3);                                    \
-        uint64_t t4 = ROTATE(a[l4] ^ d[((s) + 4) % 5], r4);                                    \
-        e[row] = t0 ^ (~t1 & t2);                                                              \
-        e[(row) + 1] = t1 ^ (~t2 & t3);                                                        \
-        e[(row) + 2] = t2 ^ (~t3 & t4);                                                        \
-        e[(row) + 3] = t3 ^ (~t4 & t0);                                                        \
-        e[(row) + 4] = t4 ^ (~t0 & t1);                                                        \
+#define ROW(e, a, row, s, l0, r0, l1, r1, l2, r2, l3, r3, l4, r4)                                  \
+    do {                                                                                           \
+        uint64_t t0 = ROTATE(a[l0] ^ d[s], r0);                                                    \
+        uint64_t t1 = ROTATE(a[l1] ^ d[((s) + 1) % 5], r1);                                        \
+        uint64_t t2 = ROTATE(a[l2] ^ d[((s) + 2) % 5], r2);                                        \
+        uint64_t t3 = ROTATE(a[l3] ^ d[((s) + 3) % 5], r3);                                        \
+        uint64_t t4 = ROTATE(a[l4] ^ d[((s) + 4) % 5], r4);                                        \
+        e[row] = t0 ^ (~t1 & t2);                                                                  \
+        e[(row) + 1] = t1 ^ (~t2 & t3);                                                            \
+        e[(row) + 2] = t2 ^ (~t3 & t4);                                                            \
+        e[(row) + 3] = t3 ^ (~t4 & t0);                                                            \
+        e[(row) + 4] = t4 ^ (~t0 & t1);                                                            \
     } while (0)
 
 /* One round from state `a` to state `e`; two of them make the ping-pong that saves all copies. */
-#define ROUND(e, a, constant)                                                                  \
-    do {                                                                                       \
-        uint64_t c0 = COLUMN(a, 0);                                                            \
-        uint64_t c1 = COLUMN(a, 1);                                                            \
-        uint64_t c2 = COLUMN(a, 2);                                                            \
-        uint64_t c3 = COLUMN(a, 3);                                                            \
-        uint64_t c4 = COLUMN(a, 4);                                                            \
-        uint64_t d[5] = {c4 ^ ROTATE(c1, 1), c0 ^ ROTATE(c2, 1), c1 ^ ROTATE(c3, 1),           \
-                         c2 ^ ROTATE(c4, 1), c3 ^ ROTATE(c0, 1)};                              \
-        ROW(e, a, 0, 0, 0, 0, 6, 44, 12, 43, 18, 21, 24, 14);                                  \
-        ROW(e, a, 5, 3, 3, 28, 9, 20, 10, 3, 16, 45, 22, 61);                                  \
-        ROW(e, a, 10, 1, 1, 1, 7, 6, 13, 25, 19, 8, 20, 18);                                   \
-        ROW(e, a, 15, 4, 4, 27, 5, 36, 11, 10, 17, 15, 23, 56);                                \
-        ROW(e, a, 20, 2, 2, 62, 8, 55, 14, 39, 15, 41, 21, 2);                                 \
-        e[0] ^= (constant);                                                                    \
+#define ROUND(e, a, constant)                                                                      \
+    do {                                                                                           \
+        uint64_t c0 = COLUMN(a, 0);                                                                \
+        uint64_t c1 = COLUMN(a, 1);                                                                \
+        uint64_t c2 = COLUMN(a, 2);                                                                \
+        uint64_t c3 = COLUMN(a, 3);                                                                \
+        uint64_t c4 = COLUMN(a, 4);                                                                \
+        uint64_t d[5] = {c4 ^ ROTATE(c1, 1), c0 ^ ROTATE(c2, 1), c1 ^ ROTATE(c3, 1),               \
+                         c2 ^ ROTATE(c4, 1), c3 ^ ROTATE(c0, 1)};                                  \
+        ROW(e, a, 0, 0, 0, 0, 6, 44, 12, 43, 18, 21, 24, 14);                                      \
+        ROW(e, a, 5, 3, 3, 28, 9, 20, 10, 3, 16, 45, 22, 61);                                      \
+        ROW(e, a, 10, 1, 1, 1, 7, 6, 13, 25, 19, 8, 20, 18);                                       \
+        ROW(e, a, 15, 4, 4, 27, 5, 36, 11, 10, 17, 15, 23, 56);                                    \
+        ROW(e, a, 20, 2, 2, 62, 8, 55, 14, 39, 15, 41, 21, 2);                                     \
+        e[0] ^= (constant);                                                                        \
     } while (0)
 
 static void permute(uint64_t lane[25])

@@ -121,7 +121,8 @@ enum err key_recover(struct address *out, const struct signature *sig, const str
     if ((v != 27 && v != 28) || memcmp(sig->b + 32, half_order, sizeof half_order) > 0) {
         return ERR_BAD_SIGNATURE;
     }
-    if (secp256k1_ecdsa_recoverable_signature_parse_compact(context, &parsed, sig->b, v - 27) != 1 ||
+    if (secp256k1_ecdsa_recoverable_signature_parse_compact(context, &parsed, sig->b, v - 27) !=
+            1 ||
         secp256k1_ecdsa_recover(context, &pub, &parsed, digest->b) != 1) {
         return ERR_BAD_SIGNATURE;
     }

@@ -35,7 +35,8 @@ static bool params_ok(const struct keystore *ks)
            ks->p <= SCRYPT_P_MAX;
 }
 
-static enum err derive_pbkdf2(uint8_t out[DERIVED], const struct keystore *ks, struct bytes password)
+static enum err derive_pbkdf2(uint8_t out[DERIVED], const struct keystore *ks,
+                              struct bytes password)
 {
     /* OpenSSL takes no NULL password, not even an empty one. */
     const char *secret = password.n == 0 ? "" : (const char *)password.p;
@@ -44,7 +45,8 @@ static enum err derive_pbkdf2(uint8_t out[DERIVED], const struct keystore *ks, s
     return done == 1 ? OK : ERR_CRYPTO;
 }
 
-static enum err derive_scrypt(uint8_t out[DERIVED], const struct keystore *ks, struct bytes password)
+static enum err derive_scrypt(uint8_t out[DERIVED], const struct keystore *ks,
+                              struct bytes password)
 {
     const char *secret = password.n == 0 ? "" : (const char *)password.p;
     if (ks->r == 1 && ks->n >= SCRYPT_N_R1) {

@@ -32,8 +32,8 @@ static bool text_ok(const char *text, size_t size)
 static enum err check_texts(const struct member *m, uint32_t i, const struct why *why)
 {
     if (!text_ok(m->name, sizeof m->name)) {
-        return REFUSE(why, "member %u: write its name in at most %d ASCII characters",
-                      i, NAME_SIZE - 1);
+        return REFUSE(why, "member %u: write its name in at most %d ASCII characters", i,
+                      NAME_SIZE - 1);
     }
     if (!text_ok(m->endpoint, sizeof m->endpoint)) {
         return REFUSE(why, "member %u: write its endpoint as host:port, at most %d characters", i,
@@ -41,8 +41,10 @@ static enum err check_texts(const struct member *m, uint32_t i, const struct why
     }
     if (!text_ok(m->domain.provider, NAME_SIZE) || !text_ok(m->domain.region, NAME_SIZE) ||
         !text_ok(m->domain.operator_name, NAME_SIZE)) {
-        return REFUSE(why, "member %u: write provider, region and operator in at most %d ASCII "
-                      "characters each", i, NAME_SIZE - 1);
+        return REFUSE(why,
+                      "member %u: write provider, region and operator in at most %d ASCII "
+                      "characters each",
+                      i, NAME_SIZE - 1);
     }
     return OK;
 }
@@ -60,8 +62,10 @@ static enum err check_member(const struct epoch_config *c, uint32_t i, const str
     }
     for (uint32_t j = 0; j < i; j++) {
         if (address_equal(&m->address, &c->member[j].address)) {
-            return REFUSE(why, "members %u and %u have the same address: make a key of its own "
-                          "for each member", j, i);
+            return REFUSE(why,
+                          "members %u and %u have the same address: make a key of its own "
+                          "for each member",
+                          j, i);
         }
     }
     return OK;
@@ -105,8 +109,10 @@ static enum err check_faults(const struct epoch_config *c, const struct why *why
 {
     bool bft = c->params.fault_model == FAULT_BFT;
     if (bft && c->faulty == 0) {
-        return REFUSE(why, "fault model bft with a total weight of %u survives no fault: list at "
-                      "least 4 members, or choose crash", c->total);
+        return REFUSE(why,
+                      "fault model bft with a total weight of %u survives no fault: list at "
+                      "least 4 members, or choose crash",
+                      c->total);
     }
     uint32_t tolerated = bft ? c->faulty : c->total - c->quorum;
     for (uint32_t i = 0; i < c->n; i++) {
@@ -115,12 +121,15 @@ static enum err check_faults(const struct epoch_config *c, const struct why *why
             continue;
         }
         if (bft) {
-            return REFUSE(why, "member %u (%s) weighs %u, more than the %u that may fail: lower "
-                          "its weight or add members", i, name_of(m), m->weight, c->faulty);
+            return REFUSE(why,
+                          "member %u (%s) weighs %u, more than the %u that may fail: lower "
+                          "its weight or add members",
+                          i, name_of(m), m->weight, c->faulty);
         }
-        snprintf(why->text, why->size, "member %u (%s) weighs %u: without it the others, %u, are "
-                 "no quorum and the chain stops; lower its weight or add members", i, name_of(m),
-                 m->weight, c->total - m->weight);
+        snprintf(why->text, why->size,
+                 "member %u (%s) weighs %u: without it the others, %u, are "
+                 "no quorum and the chain stops; lower its weight or add members",
+                 i, name_of(m), m->weight, c->total - m->weight);
         return OK;
     }
     return OK;
@@ -136,7 +145,8 @@ static enum err check_choices(const struct epoch_params *p, const struct why *wh
     }
     if (p->execute_before_finalize > 1 ||
         (p->execute_before_finalize == 0 && p->fault_model != FAULT_CRASH)) {
-        return REFUSE(why, "execute_before_finalize may be false in crash mode only: set it to true");
+        return REFUSE(why,
+                      "execute_before_finalize may be false in crash mode only: set it to true");
     }
     if (p->depth == 0 || p->depth > LIMIT_DEPTH) {
         return REFUSE(why, "the pipeline depth is %u: choose one between 1 and %d", p->depth,
@@ -157,8 +167,10 @@ static enum err check_times(const struct epoch_params *p, uint32_t n, const stru
                       LIMIT_TURN_SLOTS);
     }
     if (slots * (n + 1) > LIMIT_AHEAD_SLOTS) {
-        return REFUSE(why, "%u slots a turn with %u members look too far ahead: choose at most %u "
-                      "slots a turn", p->turn_slots, n, LIMIT_AHEAD_SLOTS / (n + 1));
+        return REFUSE(why,
+                      "%u slots a turn with %u members look too far ahead: choose at most %u "
+                      "slots a turn",
+                      p->turn_slots, n, LIMIT_AHEAD_SLOTS / (n + 1));
     }
     if (p->block_time_ms < BLOCK_TIME_MIN_MS) {
         return REFUSE(why, "the block time is %u ms: choose at least %d ms", p->block_time_ms,
@@ -166,12 +178,14 @@ static enum err check_times(const struct epoch_params *p, uint32_t n, const stru
     }
     if (p->max_interval_ms < p->block_time_ms ||
         (p->pace == PACE_FIXED && p->max_interval_ms != p->block_time_ms)) {
-        return REFUSE(why, "the maximum interval is %u ms at a block time of %u ms: set it to the "
+        return REFUSE(why,
+                      "the maximum interval is %u ms at a block time of %u ms: set it to the "
                       "block time under pace fixed, to at least that under demand",
                       p->max_interval_ms, p->block_time_ms);
     }
     if (slots * p->max_interval_ms > LIMIT_TURN_MS) {
-        return REFUSE(why, "a turn of %u slots of up to %u ms lasts longer than %d ms, for which a "
+        return REFUSE(why,
+                      "a turn of %u slots of up to %u ms lasts longer than %d ms, for which a "
                       "lying leader could hold the chain: choose fewer slots or a shorter interval",
                       p->turn_slots, p->max_interval_ms, LIMIT_TURN_MS);
     }

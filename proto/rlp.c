@@ -2,7 +2,13 @@
 
 /* Prefix bytes: below SHORT_STRING a byte is its own string; each kind has a short form (length
  * up to 55 in the prefix) and a long form (length of the length in the prefix). */
-enum { SHORT_STRING = 0x80, LONG_STRING = 0xb7, SHORT_LIST = 0xc0, LONG_LIST = 0xf7, SHORT_MAX = 55 };
+enum {
+    SHORT_STRING = 0x80,
+    LONG_STRING = 0xb7,
+    SHORT_LIST = 0xc0,
+    LONG_LIST = 0xf7,
+    SHORT_MAX = 55
+};
 
 struct item {
     size_t prefix; /* bytes before the payload */

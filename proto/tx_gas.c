@@ -5,7 +5,7 @@ enum {
     GAS_TX = 21000,
     GAS_CREATE = 32000,
     GAS_INIT_WORD = 2,
-    GAS_TOKEN = 4,       /* a zero byte is one token, any other is four */
+    GAS_TOKEN = 4, /* a zero byte is one token, any other is four */
     GAS_TOKEN_FLOOR = 10,
     GAS_ACCESS_ADDRESS = 2400,
     GAS_ACCESS_SLOT = 1900,

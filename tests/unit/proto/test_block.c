@@ -12,7 +12,8 @@ static struct header any_header(uint64_t *seed)
 {
     uint8_t raw[HEADER_BYTES];
     /* The number words, and how many of their bytes carry a value. */
-    const uint8_t width[HEADER_WORDS] = {8, 32, 8, 32, 8, 1, 1, 8, 32, 8, 8, 1, 32, 32, 32, 32, 4, 32};
+    const uint8_t width[HEADER_WORDS] = {8, 32, 8, 32, 8,  1,  1,  8, 32,
+                                         8, 8,  1, 32, 32, 32, 32, 4, 32};
     struct header h;
     random_bytes(seed, raw, sizeof raw);
     for (size_t i = 0; i < HEADER_WORDS; i++) {
@@ -43,8 +44,15 @@ static void header_round_trip(void **state)
 static void header_words(void **state)
 {
     (void)state;
-    struct header h = {.chain_id = 1, .epoch = 3, .slot = 5, .attempt = 6, .flags = 7,
-                       .parent_slot = 8, .height = 10, .timestamp_ms = 11, .leader = 12,
+    struct header h = {.chain_id = 1,
+                       .epoch = 3,
+                       .slot = 5,
+                       .attempt = 6,
+                       .flags = 7,
+                       .parent_slot = 8,
+                       .height = 10,
+                       .timestamp_ms = 11,
+                       .leader = 12,
                        .body_len = 17};
     h.genesis.b[31] = 2;
     h.config.b[31] = 4;
@@ -167,11 +175,11 @@ static void system_refused(void **state)
         {"c5c0c0c0c080", OK},
         {"", ERR_MALFORMED},
         {"80", ERR_MALFORMED},
-        {"c4c0c0c0c0", ERR_MALFORMED},             /* no record */
-        {"c6c0c0c0c08080", ERR_MALFORMED},         /* one too many */
-        {"c5c0c0c0c08000", ERR_MALFORMED},         /* bytes behind */
-        {"c5c0c0c0c0c0", ERR_MALFORMED},           /* the record is a list */
-        {"c7c2c101c0c0c080", ERR_MALFORMED},       /* a skipped turn without a slot */
+        {"c4c0c0c0c0", ERR_MALFORMED},       /* no record */
+        {"c6c0c0c0c08080", ERR_MALFORMED},   /* one too many */
+        {"c5c0c0c0c08000", ERR_MALFORMED},   /* bytes behind */
+        {"c5c0c0c0c0c0", ERR_MALFORMED},     /* the record is a list */
+        {"c7c2c101c0c0c080", ERR_MALFORMED}, /* a skipped turn without a slot */
         {"c8c3c20102c0c0c080", OK},
         {"c9c4c3010203c0c0c080", ERR_MALFORMED},   /* … with three numbers */
         {"c8c3c20002c0c0c080", ERR_NOT_CANONICAL}, /* a zero that is not 80 */
@@ -261,9 +269,9 @@ static void body_refused(void **state)
         enum err want;
     } bad[] = {
         {"c0", ERR_NOT_CANONICAL}, /* nothing has one form: no bytes */
-        {"80", ERR_MALFORMED},     {"c101", OK},
+        {"80", ERR_MALFORMED},         {"c101", OK},
         {"c180", ERR_MALFORMED}, /* an empty transaction */
-        {"c1c0", ERR_MALFORMED},   {"c10101", ERR_MALFORMED},
+        {"c1c0", ERR_MALFORMED},       {"c10101", ERR_MALFORMED},
         {"c28101", ERR_NOT_CANONICAL},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -295,14 +303,10 @@ static void body_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(header_round_trip),
-        cmocka_unit_test(header_words),
-        cmocka_unit_test(header_flips),
-        cmocka_unit_test(system_round_trip),
-        cmocka_unit_test(system_too_large),
-        cmocka_unit_test(system_refused),
-        cmocka_unit_test(system_hostile),
-        cmocka_unit_test(body_round_trip),
+        cmocka_unit_test(header_round_trip), cmocka_unit_test(header_words),
+        cmocka_unit_test(header_flips),      cmocka_unit_test(system_round_trip),
+        cmocka_unit_test(system_too_large),  cmocka_unit_test(system_refused),
+        cmocka_unit_test(system_hostile),    cmocka_unit_test(body_round_trip),
         cmocka_unit_test(body_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

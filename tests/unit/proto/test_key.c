@@ -181,14 +181,17 @@ static void web3_vectors(void **state)
 static void scrypt_agrees_with_openssl(void **state)
 {
     (void)state;
-    const struct scrypt_cost cost[] = {{2, 1, 1}, {16, 1, 1}, {64, 2, 3}, {1024, 8, 2}, {4096, 8, 6}};
+    const struct scrypt_cost cost[] = {
+        {2, 1, 1}, {16, 1, 1}, {64, 2, 3}, {1024, 8, 2}, {4096, 8, 6}};
     for (size_t i = 0; i < sizeof cost / sizeof *cost; i++) {
         uint8_t got[64];
         uint8_t want[64];
         struct bytes password = password_of("password");
-        assert_int_equal(scrypt_derive(got, 64, password, password_of("NaCl and more"), &cost[i]), OK);
+        assert_int_equal(scrypt_derive(got, 64, password, password_of("NaCl and more"), &cost[i]),
+                         OK);
         assert_int_equal(EVP_PBE_scrypt("password", 8, (const uint8_t *)"NaCl and more", 13,
-                                        cost[i].n, cost[i].r, cost[i].p, 64 << 20, want, 64), 1);
+                                        cost[i].n, cost[i].r, cost[i].p, 64 << 20, want, 64),
+                         1);
         assert_memory_equal(got, want, 64);
     }
 }

@@ -210,11 +210,11 @@ static void config_hash_covers_all(void **state)
     (void)state;
     struct epoch_config c = config_of(4, NULL, FAULT_CRASH);
     config_derive(&c);
-#define CHANGED(statement)                                                                     \
-    do {                                                                                       \
-        struct epoch_config d = c;                                                             \
-        statement;                                                                             \
-        assert_new_hash(d, &c.hash);                                                           \
+#define CHANGED(statement)                                                                         \
+    do {                                                                                           \
+        struct epoch_config d = c;                                                                 \
+        statement;                                                                                 \
+        assert_new_hash(d, &c.hash);                                                               \
     } while (0)
     CHANGED(d.chain_id++);
     CHANGED(d.genesis.b[31]++);

@@ -93,13 +93,13 @@ static void refused(void **state)
         enum err want;
     } bad[] = {
         {"", ERR_MALFORMED},
-        {"8100", ERR_NOT_CANONICAL},           /* a small byte behind a prefix */
+        {"8100", ERR_NOT_CANONICAL}, /* a small byte behind a prefix */
         {"817f", ERR_NOT_CANONICAL},
-        {"81", ERR_MALFORMED},                 /* cut off */
+        {"81", ERR_MALFORMED}, /* cut off */
         {"83646f", ERR_MALFORMED},
-        {"b800", ERR_NOT_CANONICAL},           /* long form of a short length */
+        {"b800", ERR_NOT_CANONICAL}, /* long form of a short length */
         {"b83700", ERR_NOT_CANONICAL},
-        {"b90038", ERR_NOT_CANONICAL},         /* zeros before the length */
+        {"b90038", ERR_NOT_CANONICAL}, /* zeros before the length */
         {"b8", ERR_MALFORMED},
         {"b838", ERR_MALFORMED},
         {"bfffffffffffffffff", ERR_MALFORMED}, /* a length near 2^64 */
@@ -185,7 +185,8 @@ static bool copy_all(struct rlp_in in, struct rlp_out *out)
 static void what_decodes_encodes_the_same(void **state)
 {
     (void)state;
-    const uint8_t spice[] = {0x00, 0x01, 0x7f, 0x80, 0x81, 0xb7, 0xb8, 0xb9, 0xc0, 0xc1, 0xf8, 0xf9};
+    const uint8_t spice[] = {0x00, 0x01, 0x7f, 0x80, 0x81, 0xb7,
+                             0xb8, 0xb9, 0xc0, 0xc1, 0xf8, 0xf9};
     uint64_t seed = 7;
     int accepted = 0;
     for (int run = 0; run < HOSTILE_RUNS; run++) {

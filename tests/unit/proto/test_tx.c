@@ -309,8 +309,8 @@ static void signatures_refused(void **state)
     struct u256 zero = u256_from_u64(0);
     struct u256 half;
     struct u256 above;
-    assert_true(u256_parse(
-        &half, "0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0"));
+    assert_true(
+        u256_parse(&half, "0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0"));
     assert_false(u256_add(&above, &half, &one));
     assert_int_equal(with_signature(2, 0, &one, &half), TX_OK);
     assert_int_equal(with_signature(2, 0, &one, &above), TX_SIGNATURE);
@@ -371,16 +371,11 @@ static void texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(example_of_eip155),
-        cmocka_unit_test(every_shape),
-        cmocka_unit_test(every_flip),
-        cmocka_unit_test(every_cut),
-        cmocka_unit_test(sign_and_decode),
-        cmocka_unit_test(refused),
-        cmocka_unit_test(signatures_refused),
-        cmocka_unit_test(sender_of_an_impossible_r),
-        cmocka_unit_test(intrinsic_gas),
-        cmocka_unit_test(texts),
+        cmocka_unit_test(example_of_eip155),  cmocka_unit_test(every_shape),
+        cmocka_unit_test(every_flip),         cmocka_unit_test(every_cut),
+        cmocka_unit_test(sign_and_decode),    cmocka_unit_test(refused),
+        cmocka_unit_test(signatures_refused), cmocka_unit_test(sender_of_an_impossible_r),
+        cmocka_unit_test(intrinsic_gas),      cmocka_unit_test(texts),
     };
     return cmocka_run_group_tests(tests, crypto_setup, NULL);
 }

@@ -38,7 +38,8 @@ static struct hash separator(const struct epoch_config *c)
     struct words w;
     struct hash name = keccak256("Baton", 5);
     struct hash version = keccak256("1", 1);
-    lay_type(&w, "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
+    lay_type(&w,
+             "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
     struct hash type;
     memcpy(type.b, w.b[0], 32);
     assert_hash(&type, "8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f");
@@ -273,8 +274,8 @@ static void certificate_with_high_s(void **state)
     struct certificate cert = certify(&c, 0xe, VOTE_NOTARIZE, &block);
     uint8_t *sig = cert.signature[0].b;
     struct u256 order;
-    assert_true(u256_parse(
-        &order, "0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141"));
+    assert_true(
+        u256_parse(&order, "0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141"));
     struct u256 s = u256_from_be(sig + 32, 32);
     assert_false(u256_sub(&s, &order, &s));
     u256_to_be(sig + 32, &s);
