@@ -247,7 +247,7 @@ static void admit(struct connection *c)
     }
 }
 
-void connection_accept(struct rpc *r, uv_stream_t *listener, bool admin)
+void connection_accept_client(struct rpc *r, uv_stream_t *listener, bool admin)
 {
     struct connection *c = calloc(1, sizeof *c);
     if (c == NULL) {

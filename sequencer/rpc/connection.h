@@ -44,7 +44,7 @@ struct connection {
 };
 
 /* Takes a connection off a listener's queue, or refuses it with 429 or 503. */
-void connection_accept(struct rpc *r, uv_stream_t *listener, bool admin);
+void connection_accept_client(struct rpc *r, uv_stream_t *listener, bool admin);
 /* Sends both texts (the second may be NULL) and takes them over. A reader so slow that more than
  * LIMIT_RPC_OUT_BYTES wait already is cut. */
 void connection_write(struct connection *c, struct text *head, struct text *body);

@@ -60,7 +60,7 @@ static void on_connection(uv_stream_t *stream, int status)
 {
     struct listener *l = stream->data;
     if (status == 0 && !l->rpc->closing) {
-        connection_accept(l->rpc, stream, l->admin);
+        connection_accept_client(l->rpc, stream, l->admin);
     }
 }
 
