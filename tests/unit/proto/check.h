@@ -3,11 +3,12 @@
 #define TESTS_UNIT_PROTO_CHECK_H
 
 /* cmocka wants these before it. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "proto/key.h"
 #include "proto/members.h"
