@@ -51,14 +51,16 @@ static void answer(struct node *n, uint64_t number, const struct execution_resul
 
 static bool keep_body(struct build *b, const struct execution_result *r)
 {
-    if (r->body_len == 0 || r->body_len > LIMIT_BODY_BYTES) {
+    if (r->body_len > LIMIT_BODY_BYTES) {
         return false;
     }
-    b->body = malloc(r->body_len);
+    b->body = malloc(r->body_len + 1);
     if (b->body == NULL) {
         return false;
     }
-    memcpy(b->body, r->body, r->body_len);
+    if (r->body_len > 0) {
+        memcpy(b->body, r->body, r->body_len);
+    }
     b->body_len = r->body_len;
     b->body_root = keccak256(b->body, b->body_len);
     return true;
