@@ -6,6 +6,7 @@
 #include "proto/body.h"
 #include "proto/header.h"
 #include "proto/keccak.h"
+#include "proto/rlp.h"
 #include "proto/system.h"
 
 static struct header any_header(uint64_t *seed)
@@ -195,6 +196,37 @@ static void system_refused(void **state)
     }
 }
 
+/* A section with one leave of this member number. */
+static enum err leave_of(uint64_t member)
+{
+    uint8_t raw[128];
+    uint8_t signature[65] = {0};
+    struct rlp_out out = {.p = raw, .cap = sizeof raw};
+    struct system_section s;
+    size_t all = rlp_list_begin(&out);
+    rlp_put_raw(&out, "\xc0\xc0", 2);
+    size_t leaves = rlp_list_begin(&out);
+    size_t leave = rlp_list_begin(&out);
+    rlp_put_u64(&out, 1);
+    rlp_put_u64(&out, member);
+    rlp_put_u64(&out, 2);
+    rlp_put_string(&out, signature, sizeof signature);
+    rlp_list_end(&out, leave);
+    rlp_list_end(&out, leaves);
+    rlp_put_raw(&out, "\xc0\x80", 2);
+    rlp_list_end(&out, all);
+    assert_int_equal(rlp_finish(&out), OK);
+    return system_decode(&s, bytes_of(raw, out.n));
+}
+
+static void member_number_above_its_type(void **state)
+{
+    (void)state;
+    assert_int_equal(leave_of(255), OK);
+    assert_int_equal(leave_of(256), ERR_MALFORMED);
+    assert_int_equal(leave_of(UINT64_MAX), ERR_MALFORMED);
+}
+
 /* Every flip and every cut of a real section either fails or walks to the end without failing. */
 static void system_hostile(void **state)
 {
@@ -303,10 +335,15 @@ static void body_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(header_round_trip), cmocka_unit_test(header_words),
-        cmocka_unit_test(header_flips),      cmocka_unit_test(system_round_trip),
-        cmocka_unit_test(system_too_large),  cmocka_unit_test(system_refused),
-        cmocka_unit_test(system_hostile),    cmocka_unit_test(body_round_trip),
+        cmocka_unit_test(header_round_trip),
+        cmocka_unit_test(header_words),
+        cmocka_unit_test(header_flips),
+        cmocka_unit_test(system_round_trip),
+        cmocka_unit_test(system_too_large),
+        cmocka_unit_test(system_refused),
+        cmocka_unit_test(member_number_above_its_type),
+        cmocka_unit_test(system_hostile),
+        cmocka_unit_test(body_round_trip),
         cmocka_unit_test(body_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
