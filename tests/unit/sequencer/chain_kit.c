@@ -1,7 +1,7 @@
 #include "chain_kit.h"
 
-#include <stdarg.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -38,19 +38,24 @@ struct kit_transfer kit_transfer(uint32_t from, uint32_t to, uint64_t nonce, uin
     };
 }
 
-static const struct secret_key *signer(void)
+/* A key per account, so that equal transfers of two accounts have two hashes. */
+static struct secret_key signer(const struct address *from)
 {
-    static struct secret_key key;
-    if (key.b[31] == 0) {
+    static bool ready;
+    struct secret_key key = {{0}};
+    if (!ready) {
         assert_int_equal(key_library_init(), OK);
-        key.b[31] = 7;
+        ready = true;
     }
-    return &key;
+    memcpy(key.b + 12, from->b, sizeof from->b);
+    key.b[11] = 1;
+    return key;
 }
 
 void kit_sign_request(struct kit_tx *out, const struct address *from, const struct tx_request *r)
 {
-    assert_int_equal(tx_sign(out->raw, sizeof out->raw, &out->n, r, signer()), OK);
+    const struct secret_key key = signer(from);
+    assert_int_equal(tx_sign(out->raw, sizeof out->raw, &out->n, r, &key), OK);
     assert_int_equal(tx_decode(&out->tx, bytes_of(out->raw, out->n)), TX_OK);
     out->sender = *from;
 }

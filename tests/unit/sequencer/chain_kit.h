@@ -1,6 +1,6 @@
 /* A small world for tests of the ledger and the mempool: accounts, signed transfers, a genesis,
- * a random stream with a printed seed. Senders are given beside transactions, as the node's
- * workers do, so that one key signs for everybody. */
+ * a random stream. Senders are given beside transactions, as the node's workers do: an account's
+ * address is its number, not what its key would give. */
 #ifndef TESTS_UNIT_SEQUENCER_CHAIN_KIT_H
 #define TESTS_UNIT_SEQUENCER_CHAIN_KIT_H
 

@@ -11,8 +11,8 @@ static unsigned digit(struct bytes key, size_t i)
 struct walk {
     struct bytes proof;
     struct bytes key;
-    size_t at;            /* digits of the key that are used up */
-    struct bytes next;    /* reference to the next node: 32 bytes of hash, or the node itself */
+    size_t at;         /* digits of the key that are used up */
+    struct bytes next; /* reference to the next node: 32 bytes of hash, or the node itself */
 };
 
 /* The referenced node's items; false when the proof does not hold it. */
@@ -72,7 +72,8 @@ static enum proof_says step(struct walk *w, const struct bytes *item, unsigned n
     return ends ? PROOF_PRESENT : PROOF_BROKEN;
 }
 
-enum proof_says proof_check(struct bytes proof, const struct hash *root, struct bytes key, struct bytes *value)
+enum proof_says proof_check(struct bytes proof, const struct hash *root, struct bytes key,
+                            struct bytes *value)
 {
     struct walk w = {.proof = proof, .key = key, .next = bytes_of(root->b, 32)};
     enum proof_says says = PROOF_BROKEN;

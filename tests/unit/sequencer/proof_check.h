@@ -8,6 +8,7 @@
 enum proof_says { PROOF_BROKEN, PROOF_PRESENT, PROOF_ABSENT };
 
 /* Walks from `root` along `key` (whole bytes); PRESENT: `value` points into the proof. */
-enum proof_says proof_check(struct bytes proof, const struct hash *root, struct bytes key, struct bytes *value);
+enum proof_says proof_check(struct bytes proof, const struct hash *root, struct bytes key,
+                            struct bytes *value);
 
 #endif

@@ -1,8 +1,8 @@
 /* Halving after a failed block, and setting aside. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 

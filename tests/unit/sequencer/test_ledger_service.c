@@ -1,10 +1,10 @@
 /* The ledger's thread beside a real loop: order of answers, persistence, mirror, stalls, bounds,
  * closing. */
 #define _GNU_SOURCE
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <setjmp.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -40,7 +40,8 @@ struct world {
     bool closed;
 };
 
-static void persist(void *arg, const struct ledger_account *changed, size_t n, const struct payload_info *head)
+static void persist(void *arg, const struct ledger_account *changed, size_t n,
+                    const struct payload_info *head)
 {
     struct world *w = arg;
     (void)changed;
@@ -111,7 +112,8 @@ static void on_final(void *arg, enum err e)
     w->err = e;
 }
 
-static void on_query(void *arg, enum err e, const struct ledger_account *acc, const uint8_t *proof, size_t n)
+static void on_query(void *arg, enum err e, const struct ledger_account *acc, const uint8_t *proof,
+                     size_t n)
 {
     struct world *w = arg;
     w->answers++;
@@ -120,10 +122,12 @@ static void on_query(void *arg, enum err e, const struct ledger_account *acc, co
     struct hash key = keccak256(acc->address.b, sizeof acc->address.b);
     struct bytes value;
     w->proved = e == OK && proof != NULL &&
-                proof_check(bytes_of(proof, n), &w->built.state_root, bytes_of(key.b, 32), &value) == PROOF_PRESENT;
+                proof_check(bytes_of(proof, n), &w->built.state_root, bytes_of(key.b, 32),
+                            &value) == PROOF_PRESENT;
 }
 
-static void frame(struct world *w, const struct hash *parent, uint64_t height, const struct kit_transfer *t)
+static void frame(struct world *w, const struct hash *parent, uint64_t height,
+                  const struct kit_transfer *t)
 {
     kit_sign(&w->tx, t);
     w->list = kit_execution_tx(&w->tx);
@@ -289,7 +293,7 @@ static void test_close_answers_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_block_by_block), TEST(test_queries),           TEST(test_stall),
+        TEST(test_block_by_block),   TEST(test_queries),           TEST(test_stall),
         TEST(test_queue_is_bounded), TEST(test_close_answers_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
