@@ -12,13 +12,9 @@ enum err body_count(struct bytes body, uint32_t *out_n)
         return ERR_TOO_LARGE;
     }
     *out_n = 0;
-    if (body.n == 0) {
-        return OK;
-    }
     TRY(rlp_list(&in, &list));
-    /* No transactions have one form only: no bytes. */
-    if (!rlp_at_end(&in) || rlp_at_end(&list)) {
-        return rlp_at_end(&in) ? ERR_NOT_CANONICAL : ERR_MALFORMED;
+    if (!rlp_at_end(&in)) {
+        return ERR_MALFORMED;
     }
     while (!rlp_at_end(&list)) {
         struct bytes tx;
@@ -72,15 +68,12 @@ static size_t payload_size(const struct bytes *tx, uint32_t n)
 size_t body_size(const struct bytes *tx, uint32_t n)
 {
     size_t payload = payload_size(tx, n);
-    return n == 0 ? 0 : payload + prefix_size(payload);
+    return payload + prefix_size(payload);
 }
 
 void body_write(uint8_t *out, const struct bytes *tx, uint32_t n)
 {
     struct rlp_out rlp = {.p = out, .cap = body_size(tx, n)};
-    if (n == 0) {
-        return;
-    }
     size_t mark = rlp_list_begin(&rlp);
     for (uint32_t i = 0; i < n; i++) {
         rlp_put_string(&rlp, tx[i].p, tx[i].n);

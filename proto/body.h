@@ -1,12 +1,12 @@
 /* The body of a block as it travels: one RLP list of raw transactions (byte strings, each as
- * eth_sendRawTransaction takes it). EMPTY blocks have no bytes at all. */
+ * eth_sendRawTransaction takes it); 0xc0 where a block has none. EMPTY blocks have no body. */
 #ifndef PROTO_BODY_H
 #define PROTO_BODY_H
 
 #include "proto/bytes.h"
 #include "proto/error.h"
 
-/* Checks the whole form and counts; OK with 0 for no bytes.
+/* Checks the whole form and counts.
  * ERR_MALFORMED, ERR_NOT_CANONICAL, ERR_TOO_LARGE (LIMIT_TX_BYTES, LIMIT_BODY_TXS, LIMIT_BODY_BYTES). */
 enum err body_count(struct bytes body, uint32_t *out_n) MUST_USE;
 /* Fills `out` with `n` views, n as body_count said. */

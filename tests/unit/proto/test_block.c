@@ -281,7 +281,7 @@ static void body_round_trip(void **state)
         body_write(raw, tx, n);
         assert_int_equal(body_count(bytes_of(raw, size), &count), OK);
         assert_int_equal(count, n);
-        assert_int_equal(size == 0, n == 0);
+        assert_true(size > 0);
         body_split(bytes_of(raw, size), got, n);
         for (uint32_t i = 0; i < n; i++) {
             assert_true(bytes_equal(got[i], tx[i]));
@@ -300,8 +300,8 @@ static void body_refused(void **state)
         const char *hex;
         enum err want;
     } bad[] = {
-        {"c0", ERR_NOT_CANONICAL}, /* nothing has one form: no bytes */
-        {"80", ERR_MALFORMED},         {"c101", OK},
+        {"c0", OK}, /* no transactions */
+        {"", ERR_MALFORMED},           {"80", ERR_MALFORMED},         {"c101", OK},
         {"c180", ERR_MALFORMED}, /* an empty transaction */
         {"c1c0", ERR_MALFORMED},       {"c10101", ERR_MALFORMED},
         {"c28101", ERR_NOT_CANONICAL},
