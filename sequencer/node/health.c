@@ -1,9 +1,11 @@
 #define _GNU_SOURCE
 /* Readiness as far as the node knows it (CONSENSUS 7), the client's silence, links, draining: what
  * the core is told with EVENT_HEALTH, and everything else that is looked at every few ms. */
+#include <unistd.h>
+
 #include "sequencer/node/parts.h"
 
-enum { BEAT_MS = 20, EVERY_100MS = 5, EVERY_SECOND = 50, DRY_US = 500000 };
+enum { BEAT_MS = 20, EVERY_100MS = 5, EVERY_SECOND = 50, DRY_US = 500000, FIRST_LOOK_US = 300000 };
 
 /* ---- the execution client ------------------------------------------------------------------------ */
 
@@ -101,6 +103,18 @@ uint32_t health_not_ready(struct node *n)
     return bits;
 }
 
+static void log_readiness(uint32_t bits)
+{
+    char text[160] = "ready";
+    size_t at = 0;
+    for (uint32_t bit = 1; bit <= NOT_READY_STOPPED; bit <<= 1) {
+        if ((bits & bit) != 0 && at + 16 < sizeof text) {
+            at += (size_t)snprintf(text + at, sizeof text - at, "%s%s", at > 0 ? ", " : "", health_reason(bit));
+        }
+    }
+    log_write(LOG_INFO, "node", bits == 0 ? "ready to lead" : "not ready to lead", LOG_STR("why", text), NULL);
+}
+
 static void tell_core(struct node *n)
 {
     struct health *h = &n->health;
@@ -111,7 +125,8 @@ static void tell_core(struct node *n)
     if (same && silent < BEAT_MS * 1000) {
         return;
     }
-    if (bits != h->sent_not_ready && n->rpc != NULL) {
+    if (bits != h->sent_not_ready || !h->sent_any) {
+        log_readiness(bits);
         rpc_on_status(n->rpc);
     }
     h->sent_any = true;
@@ -193,7 +208,8 @@ static void look_at_draining(struct node *n)
         h->draining_until_us = 0;
     }
     /* A stop waits until this member does not lead, or two turns, or five seconds. */
-    if (n->stopping && n->closing == 0 && (v.leader != n->self || now >= n->stop_at_us)) {
+    bool alone = members_weight(&n->epoch, v.heard) < n->epoch.quorum;
+    if (n->stopping && n->closing == 0 && (v.leader != n->self || alone || now >= n->stop_at_us)) {
         uv_stop(&n->loop);
     }
 }
@@ -226,6 +242,18 @@ static void beat(uv_timer_t *timer)
         intake_sweep(n);
         mempool_sweep(n->mempool, driver_wall(n) / 1000, dropped, n);
         h->pool_changed = true;
+    }
+}
+
+/* Before the first peer is heard: a member that has not looked yet would say "starting", and its
+ * first turns would be skipped for nothing. */
+void health_first_look(struct node *n)
+{
+    uint64_t until = driver_now() + FIRST_LOOK_US;
+    dry_run(n);
+    while (n->health.dry_running && driver_now() < until) {
+        uv_run(&n->loop, UV_RUN_NOWAIT);
+        usleep(200);
     }
 }
 

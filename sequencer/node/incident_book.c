@@ -116,10 +116,12 @@ void book_final(struct node *n, const struct header *h)
     b->last_final_ms = driver_wall(n);
     for (uint64_t k = b->open_from; b->open && k <= b->open_to; k++) {
         struct incident *i = incidents_at(n->incidents, k);
-        if (i != NULL && h->slot > i->slot) {
+        if (i != NULL && i->final_ms == 0 && h->slot > i->slot) {
             i->to = h->leader;
             name_of(n, i->to, i->to_name);
             close_incident(n, i, gap_us / 1000);
+        }
+        if (k == b->open_from && (i == NULL || i->final_ms != 0)) {
             b->open_from = k + 1;
         }
     }

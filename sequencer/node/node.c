@@ -243,6 +243,7 @@ static enum err open_parts(struct node *n, char *why)
     TRY(driver_open(n));
     TRY(open_execution(n, why));
     TRY(restart_core(n, why, WHY));
+    health_first_look(n);
     TRY(port_error(open_peers(n, why)));
     TRY(port_error(open_rpc(n, why)));
     TRY(time_open(n));

@@ -393,6 +393,7 @@ struct health {
     int shown_leader;
 };
 
+void health_first_look(struct node *n);
 void health_open(struct node *n);
 void health_close(struct node *n);
 void health_client_asked(struct node *n);
