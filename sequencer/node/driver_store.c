@@ -160,7 +160,7 @@ static void retry_done(uv_work_t *work, int status)
     d->failed = false;
     store_drain(n);
     if (!d->lost_step) {
-        persisted(n, d->retry_sequence);
+        persisted(n, storage_sequence(n->storage));
     }
 }
 
@@ -171,6 +171,5 @@ void store_retry(struct node *n)
         return;
     }
     d->retry_work.data = n;
-    d->retry_sequence = d->submitted;
     d->retrying = uv_queue_work(&n->loop, &d->retry_work, retry_run, retry_done) == 0;
 }

@@ -161,6 +161,16 @@ static void latest(struct node *n, struct block_entry *e)
     }
 }
 
+/* What a final head makes needless: rivals in memory, journal steps below it on disk. */
+static void tidy(struct node *n, uint64_t slot)
+{
+    blocks_forget_below(n, slot);
+    enum err err = n->self >= 0 ? storage_prune_journal(n->storage, n->epoch.epoch, slot) : OK;
+    if (err != OK) {
+        log_write(LOG_WARN, "storage", "the journal could not be pruned", LOG_STR("error", err_text(err)), NULL);
+    }
+}
+
 static void finalized(void *arg, enum err err)
 {
     struct block_entry *e = arg;
@@ -175,7 +185,7 @@ static void finalized(void *arg, enum err err)
     latest(n, e);
     pop(n);
     if (e->head.header.slot % 64 == 0) {
-        blocks_forget_below(n, e->head.header.slot);
+        tidy(n, e->head.header.slot);
     }
     finality_pump(n);
 }
@@ -191,6 +201,7 @@ static bool pump_one(struct node *n)
     if (blocks_is_empty(&e->head.header)) {
         latest(n, e);
         pop(n);
+        execute_tell_empty(n, e);
         return true;
     }
     if (e->run == ENTRY_INVALID) {

@@ -77,7 +77,6 @@ struct driver {
     size_t cert_cap;
     uv_work_t retry_work;
     enum err retry_err;
-    uint64_t retry_sequence;
     struct message_arena arena;
     /* driver_time.c */
     int timer_fd;
@@ -205,6 +204,8 @@ struct executes {
 
 void execute_want(struct node *n, struct block_entry *e);
 void execute_pump(struct node *n);
+/* A final EMPTY block whose ancestors are executed. */
+void execute_tell_empty(struct node *n, struct block_entry *e);
 
 /* Which transactions stand in unfinalized ancestors. */
 struct taken {
