@@ -174,7 +174,7 @@ static void fill_from_disk(struct node *n, struct block_entry *e)
         return;
     }
     struct block_entry *same = blocks_put_head(n, &b.head);
-    bool whole = !blocks_is_empty(&b.head.header) && b.body.n == b.head.header.body_len;
+    bool whole = !blocks_is_empty(&b.head.header) && b.body.n == b.head.header.body_len && b.body.n > 0;
     if (same == e && e->has_head && e->body == NULL && whole) {
         blocks_put_body(n, e, b.body, ENTRY_LOADED);
         e->stored = true;

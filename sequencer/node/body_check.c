@@ -259,11 +259,6 @@ void body_arrived(struct node *n, const struct hash *block, struct bytes body)
 
 void body_head_here(struct node *n, struct block_entry *e)
 {
-    const struct header *h = &e->head.header;
-    if (e->body_state == ENTRY_NONE && h->body_len == 0 && !blocks_is_empty(h)) {
-        /* A block without transactions has a body of no bytes: nothing has to travel. */
-        blocks_put_body(n, e, bytes_of(NULL, 0), ENTRY_STASHED);
-    }
     if (e->body_state == ENTRY_STASHED || e->body_state == ENTRY_LOADED) {
         body_check(n, e);
     } else if (e->body_state == ENTRY_GOOD || e->body_state == ENTRY_BAD) {

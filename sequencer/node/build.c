@@ -51,16 +51,14 @@ static void answer(struct node *n, uint64_t number, const struct execution_resul
 
 static bool keep_body(struct build *b, const struct execution_result *r)
 {
-    if (r->body_len > LIMIT_BODY_BYTES) {
+    if (r->body_len == 0 || r->body_len > LIMIT_BODY_BYTES) {
         return false;
     }
-    b->body = malloc(r->body_len + 1);
+    b->body = malloc(r->body_len);
     if (b->body == NULL) {
         return false;
     }
-    if (r->body_len > 0) {
-        memcpy(b->body, r->body, r->body_len);
-    }
+    memcpy(b->body, r->body, r->body_len);
     b->body_len = r->body_len;
     b->body_root = keccak256(b->body, b->body_len);
     return true;

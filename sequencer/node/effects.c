@@ -15,7 +15,7 @@ static void send_one(struct node *n, int to, uint64_t gate, const struct message
 static void send_body_after(struct node *n, const struct effect *e)
 {
     const struct block_head *head = &e->u.send.message->u.proposal.head;
-    if (head->header.body_len == 0) {
+    if (blocks_is_empty(&head->header)) {
         return;
     }
     struct block_entry *b = blocks_load(n, &head->hash);
@@ -51,7 +51,7 @@ static void effect_store(struct node *n, const struct effect *e)
     if (b->arrival_us == 0) {
         b->arrival_us = driver_now();
     }
-    if (blocks_is_empty(&b->head.header) || (b->body_state == ENTRY_NONE && b->head.header.body_len > 0)) {
+    if (blocks_is_empty(&b->head.header) || b->body_state == ENTRY_NONE || b->body_state == ENTRY_STASHED) {
         blocks_store(n, b);
     }
     body_head_here(n, b);
