@@ -344,6 +344,7 @@ static void dispatch(struct call *c, struct json_object *request)
     if (!json_object_is_type(request, json_type_object) || !take_id(c, request) ||
         !json_object_object_get_ex(request, "method", &method) ||
         !json_object_is_type(method, json_type_string) ||
+        strlen(json_object_get_string(method)) != (size_t)json_object_get_string_len(method) ||
         (json_object_object_get_ex(request, "jsonrpc", &version) &&
          (!json_object_is_type(version, json_type_string) ||
           strcmp(json_object_get_string(version), "2.0") != 0))) {

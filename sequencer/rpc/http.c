@@ -131,6 +131,9 @@ static int on_head(llhttp_t *p)
 {
     struct connection *c = conn_of(p);
     struct http *h = &c->http;
+    if (p->http_major != 1) {
+        return -1; /* llhttp takes the requests of HTTP/0.9, too */
+    }
     if ((p->flags & F_CONTENT_LENGTH) != 0 && p->content_length > LIMIT_RPC_BODY) {
         h->refuse = 413;
         return -1;

@@ -2,18 +2,21 @@
 
 #include <string.h>
 
+#include "sequencer/rpc/text.h"
+
 /* Skips a string whose opening quote stands before `i`; the place after its closing quote, or 0. */
 static size_t string_end(const char *p, size_t n, size_t i)
 {
     while (i < n) {
         unsigned char c = (unsigned char)p[i];
+        size_t len = text_utf8(p + i, n - i);
         if (c == '"') {
             return i + 1;
         }
-        if (c < 0x20) {
+        if (c < 0x20 || len == 0) {
             return 0;
         }
-        i += c == '\\' ? 2 : 1;
+        i += c == '\\' ? 2 : len;
     }
     return 0;
 }
@@ -29,6 +32,39 @@ static size_t literal(const char *p, size_t n)
         }
     }
     return 0;
+}
+
+static size_t digits(const char *p, size_t n)
+{
+    size_t i = 0;
+    while (i < n && p[i] >= '0' && p[i] <= '9') {
+        i++;
+    }
+    return i;
+}
+
+/* Length of the number at `p`, 0 where its form is wrong (RFC 8259 6). */
+static size_t number(const char *p, size_t n)
+{
+    size_t i = n > 0 && p[0] == '-';
+    size_t whole = digits(p + i, n - i);
+    if (whole == 0 || (whole > 1 && p[i] == '0')) {
+        return 0;
+    }
+    i += whole;
+    if (i < n && p[i] == '.') {
+        size_t part = digits(p + i + 1, n - i - 1);
+        if (part == 0) {
+            return 0;
+        }
+        i += 1 + part;
+    }
+    if (i < n && (p[i] == 'e' || p[i] == 'E')) {
+        i += i + 1 < n && (p[i + 1] == '+' || p[i + 1] == '-') ? 2 : 1;
+        size_t power = digits(p + i, n - i);
+        return power > 0 ? i + power : 0;
+    }
+    return i;
 }
 
 bool strict_json(const char *p, size_t n, unsigned max_depth)
@@ -47,7 +83,9 @@ bool strict_json(const char *p, size_t n, unsigned max_depth)
             step = depth-- > 0;
         } else if (c == 't' || c == 'f' || c == 'n') {
             step = literal(p + i, n - i);
-        } else if (c == 0 || strchr(" \t\r\n,:+-.0123456789eE", c) == NULL) {
+        } else if (c == '-' || (c >= '0' && c <= '9')) {
+            step = number(p + i, n - i);
+        } else if (c == 0 || strchr(" \t\r\n,:", c) == NULL) {
             step = 0;
         }
         if (step == 0) {

@@ -135,19 +135,44 @@ void text_address(struct text *t, const struct address *a)
     text_hex(t, a->b, sizeof a->b);
 }
 
+size_t text_utf8(const char *p, size_t n)
+{
+    unsigned char first = (unsigned char)p[0];
+    unsigned char second = n > 1 ? (unsigned char)p[1] : 0;
+    size_t len = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    if (len == 0 || len > n || first > 0xf4) {
+        return 0;
+    }
+    /* Longer than needed, surrogates, beyond U+10FFFF: the second byte tells. */
+    if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
+        (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f)) {
+        return 0;
+    }
+    for (size_t i = 1; i < len; i++) {
+        if (((unsigned char)p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    return len;
+}
+
 void text_json(struct text *t, const char *p, size_t n)
 {
     TEXT_LITERAL(t, "\"");
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n;) {
         unsigned char c = (unsigned char)p[i];
+        size_t len = text_utf8(&p[i], n - i);
         if (c == '"' || c == '\\') {
             char pair[2] = {'\\', (char)c};
             text_put(t, pair, 2);
         } else if (c < 0x20 || c == 0x7f) {
             text_format(t, "\\u%04x", c);
+        } else if (len > 0) {
+            text_put(t, &p[i], len);
         } else {
-            text_put(t, &p[i], 1);
+            TEXT_LITERAL(t, "?"); /* a sequence that was cut, or never was one */
         }
+        i += len > 0 ? len : 1;
     }
     TEXT_LITERAL(t, "\"");
 }

@@ -31,7 +31,9 @@ void text_quantity_u256(struct text *t, const struct u256 *v);
 void text_hex(struct text *t, const void *p, size_t n);      /* "0x001f" */
 void text_hash(struct text *t, const struct hash *h);
 void text_address(struct text *t, const struct address *a);
-void text_json(struct text *t, const char *p, size_t n);     /* a string, escaped */
+void text_json(struct text *t, const char *p, size_t n);     /* a string, escaped, valid UTF-8 */
+/* Length of the well-formed UTF-8 sequence at `p` (RFC 3629), 0 where there is none. */
+size_t text_utf8(const char *p, size_t n);
 
 /* The next member of an object, or element of an array: puts the comma where one is due. */
 void text_key(struct text *t, const char *key);

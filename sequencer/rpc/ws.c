@@ -100,7 +100,7 @@ void ws_feed(struct connection *c, const char *p, size_t n)
         return;
     }
     flush(c);
-    if (status != 0) {
+    if (status != 0 && c->mode == CONNECTION_WS) {
         connection_close(c);
     }
 }

@@ -119,6 +119,16 @@ static void invalid_requests(void **state)
             assert_non_null(strstr(c.body, "\"code\":-32"));
         }
     }
+    client_post(&c, "{\"id\":1,\"method\":\"eth_chainId\\u0000x\"}");
+    assert_non_null(strstr(c.body, "invalid request"));
+    /* A name that is cut in the middle of a character: the answer is UTF-8 all the same. */
+    char cut[300] = "{\"id\":1,\"method\":\"x";
+    for (int i = 0; i < 64; i++) {
+        strcat(cut, "\xc3\xa4");
+    }
+    strcat(cut, "\"}");
+    client_post(&c, cut);
+    assert_non_null(strstr(c.body, "\xc3\xa4? does not exist"));
     client_post(&c, "{\"id\":1,\"method\":\"eth_chainId\",\"jsonrpc\":\"1.0\"}");
     assert_non_null(strstr(c.body, "\"id\":1,\"error\":{\"code\":-32600"));
     client_post(&c, "{\"id\":1,\"method\":\"eth_chainId\"}");
@@ -391,7 +401,7 @@ static void estimate_gas(void **state)
     expect_text("eth_estimateGas", "[{\"to\":" ADDRESS ",\"chainId\":\"0x1\",\"nonce\":\"0x0\","
                                    "\"maxFeePerGas\":\"0x1\",\"unknown\":5}]", "0x5208");
     expect_text("eth_estimateGas", "[{\"to\":" ADDRESS ",\"input\":\"0x0001\",\"data\":\"0x0001\"},"
-                                   "\"latest\"]", "0x521c");
+                                   "\"latest\"]", "0x523a"); /* the floor of EIP-7623 */
     expect_text("eth_estimateGas", "[{\"from\":" ADDRESS ",\"to\":" ADDRESS
                                    ",\"value\":\"0x3e8\"}]", "0x5208");
     client_expect_error(&c, "eth_estimateGas",
