@@ -54,8 +54,8 @@ HEADERS = {
 CORE_HEADERS = ["stdint.h", "stdbool.h", "stddef.h", "string.h", "limits.h", "stdalign.h"]
 
 # What the objects of the core may need from outside proto/ and consensus/: what the compiler
-# itself calls.
-CORE_SYMBOLS = ["memcpy", "memmove", "memset", "memcmp",
+# itself calls, and comparisons of bytes.
+CORE_SYMBOLS = ["memcpy", "memmove", "memset", "memcmp", "strncmp",
                 "__memcpy_chk", "__memmove_chk", "__memset_chk",
                 "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_"]
 
