@@ -191,7 +191,7 @@ static void look_at_links(struct node *n)
     }
 }
 
-static void look_at_draining(struct node *n)
+static void look_at_core(struct node *n)
 {
     struct health *h = &n->health;
     struct core_view v;
@@ -225,7 +225,7 @@ static void beat(uv_timer_t *timer)
     struct node *n = timer->data;
     struct health *h = &n->health;
     h->beats++;
-    look_at_draining(n);
+    look_at_core(n);
     dry_run(n);
     tell_core(n);
     if (n->executes.retry_us != 0 && driver_now() >= n->executes.retry_us) {
