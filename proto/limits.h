@@ -81,7 +81,7 @@
     LIMIT(STORAGE_PRUNE, 256, "steps", "the journal is pruned only when it holds more")        \
     LIMIT(EVIDENCE, 256, "records", "oldest forgotten")                                        \
     LIMIT(LEDGER_STATES, 1024, "states", "older states are forgotten, as in a pruned geth")    \
-    LIMIT(LEDGER_HISTORY_BYTES, 67108864, "bytes", "older states are forgotten sooner")        \
+    LIMIT(LEDGER_HISTORY_BYTES, 33554432, "bytes", "older states are forgotten sooner")        \
     LIMIT(LEDGER_BUILT, 64, "payloads", "the oldest unused build is forgotten")                \
     LIMIT(LEDGER_OPEN, 2048, "states", "more blocks above the final head: asked again later")  \
     LIMIT(LEDGER_QUEUE, 256, "calls", "refused: the ledger is behind")                         \
