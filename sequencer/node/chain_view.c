@@ -104,7 +104,6 @@ enum err view_block(struct node *n, struct block_entry *e, struct rpc_block *out
 static enum err genesis_block(struct node *n, struct rpc_block *out)
 {
     static const uint8_t empty_body[1] = {0xc0};
-    static const uint8_t empty_body[1] = {0xc0};
     struct payload_info info;
     if (!load_info(n, &n->genesis.payload, &info)) {
         return ERR_NOT_FOUND;

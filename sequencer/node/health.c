@@ -125,10 +125,6 @@ static void tell_core(struct node *n)
     if (same && silent < BEAT_MS * 1000) {
         return;
     }
-    if (bits != h->sent_not_ready || !h->sent_any) {
-        log_readiness(bits);
-        rpc_on_status(n->rpc);
-    }
     h->sent_any = true;
     h->sent_not_ready = bits;
     h->sent_pending = h->pending;
@@ -197,6 +193,12 @@ static void look_at_core(struct node *n)
     struct core_view v;
     core_get_view(n->driver.core, &v);
     uint64_t now = driver_now();
+    uint32_t bits = v.not_ready | health_not_ready(n);
+    if (bits != h->shown_not_ready) {
+        h->shown_not_ready = bits;
+        log_readiness(bits);
+        rpc_on_status(n->rpc);
+    }
     if (v.leader != h->shown_leader) {
         h->shown_leader = v.leader;
         rpc_on_status(n->rpc);

@@ -366,6 +366,7 @@ int node_run(const struct config *config)
     n->syncing.asked = -1;
     n->driver.timer_fd = -1;
     n->health.shown_leader = -2;
+    n->health.shown_not_ready = UINT32_MAX;
     n->started_us = driver_now();
     harden();
     enum err e = key_library_init();

@@ -392,6 +392,7 @@ struct health {
     struct { uint64_t p50, p99; } latency[LIMIT_MEMBERS];
     uint64_t quorum_us;                    /* a quorum is connected since, 0: never was */
     int shown_leader;
+    uint32_t shown_not_ready;
 };
 
 void health_first_look(struct node *n);
