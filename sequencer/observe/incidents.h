@@ -11,23 +11,23 @@ enum { INCIDENT_NAME = 32, INCIDENT_REASON = 96 };
 
 /* Times are wall clock in Unix milliseconds; 0: not seen by this member. */
 struct incident {
-    uint64_t number;              /* from 0, counts up; filled by incidents_add */
+    uint64_t number; /* from 0, counts up; filled by incidents_add */
     uint64_t epoch;
-    uint64_t turn;                /* the turn that ended early */
-    uint64_t slot;                /* first slot of it without a final block */
-    uint8_t from;                 /* member index of its leader */
-    uint8_t to;                   /* and of the leader that went on */
+    uint64_t turn; /* the turn that ended early */
+    uint64_t slot; /* first slot of it without a final block */
+    uint8_t from;  /* member index of its leader */
+    uint8_t to;    /* and of the leader that went on */
     char from_name[INCIDENT_NAME];
     char to_name[INCIDENT_NAME];
     char reason[INCIDENT_REASON]; /* the word of the certificate: silent, stalled, notice, … */
     char own_reason[INCIDENT_REASON]; /* why this member itself voted to skip, "" if it did not */
-    uint64_t started_ms;          /* the last block before it */
-    uint64_t skip_signed_ms;      /* own skip vote */
-    uint64_t certificate_ms;      /* skip certificate complete here */
-    uint64_t proposal_ms;         /* first proposal of the next leader */
-    uint64_t final_ms;            /* first final block after it: the incident is over */
-    uint64_t gap_ms;              /* last block before to first final block after */
-    uint32_t signers;             /* members in the skip certificate, bit i = member i */
+    uint64_t started_ms;              /* the last block before it */
+    uint64_t skip_signed_ms;          /* own skip vote */
+    uint64_t certificate_ms;          /* skip certificate complete here */
+    uint64_t proposal_ms;             /* first proposal of the next leader */
+    uint64_t final_ms;                /* first final block after it: the incident is over */
+    uint64_t gap_ms;                  /* last block before to first final block after */
+    uint32_t signers;                 /* members in the skip certificate, bit i = member i */
 };
 
 struct incidents;

@@ -17,10 +17,11 @@ int log_level_parse(const char *text); /* -1: unknown */
 /* Fields: alternating key, kind, value, closed by NULL:
  *   log_write(LOG_INFO, "node", "serving", LOG_STR("rpc", url), LOG_U64("height", h), NULL); */
 enum log_kind { LOG_KIND_STR = 1, LOG_KIND_U64, LOG_KIND_I64, LOG_KIND_HEX };
-#define LOG_STR(key, value) (key), (int)LOG_KIND_STR, (const char *)(value)
-#define LOG_U64(key, value) (key), (int)LOG_KIND_U64, (uint64_t)(value)
-#define LOG_I64(key, value) (key), (int)LOG_KIND_I64, (int64_t)(value)
+#define LOG_STR(key, value)  (key), (int)LOG_KIND_STR, (const char *)(value)
+#define LOG_U64(key, value)  (key), (int)LOG_KIND_U64, (uint64_t)(value)
+#define LOG_I64(key, value)  (key), (int)LOG_KIND_I64, (int64_t)(value)
 #define LOG_HASH(key, value) (key), (int)LOG_KIND_HEX, (const struct hash *)(value)
-void log_write(enum log_level level, const char *room, const char *msg, ...) __attribute__((sentinel));
+void log_write(enum log_level level, const char *room, const char *msg, ...)
+    __attribute__((sentinel));
 
 #endif

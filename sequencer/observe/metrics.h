@@ -33,9 +33,9 @@ char *metrics_text(const struct metrics *m, size_t *n);
 
 /* One line of the table, for `baton help metrics` and the generated documents. */
 struct metric_description {
-    const char *name;      /* without the prefix baton_ */
-    const char *type;      /* counter, gauge, histogram */
-    const char *label;     /* "" where none */
+    const char *name;  /* without the prefix baton_ */
+    const char *type;  /* counter, gauge, histogram */
+    const char *label; /* "" where none */
     const char *help;
 };
 struct metric_description metrics_describe(enum metric id);

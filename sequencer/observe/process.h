@@ -8,9 +8,9 @@
 
 struct process_usage {
     uint64_t resident_bytes;
-    double cpu_seconds;        /* user and system */
+    double cpu_seconds; /* user and system */
     uint32_t open_fds;
-    double start_seconds;      /* Unix time of the start */
+    double start_seconds; /* Unix time of the start */
 };
 
 /* Fields that the system does not give stay 0. */

@@ -31,9 +31,9 @@ struct rpc_block {
     struct hash hash;
     struct hash parent;
     uint64_t number;
-    uint64_t timestamp;              /* seconds */
+    uint64_t timestamp; /* seconds */
     uint64_t timestamp_ms;
-    struct address miner;            /* fee recipient */
+    struct address miner; /* fee recipient */
     struct hash state_root;
     struct hash transactions_root;
     struct hash receipts_root;
@@ -41,36 +41,36 @@ struct rpc_block {
     uint64_t gas_used;
     struct u256 base_fee;
     uint64_t slot;
-    uint8_t leader;                  /* member index */
+    uint8_t leader; /* member index */
     uint32_t txs;
-    struct bytes body;               /* as it travels: proto/body.h; lent */
-    const struct address *sender;    /* `txs` of them, lent; NULL: rpc/ recovers them on a worker */
-    const struct hash *tx_hash;      /* `txs` of them, lent; NULL: rpc/ hashes the raw bytes */
+    struct bytes body;            /* as it travels: proto/body.h; lent */
+    const struct address *sender; /* `txs` of them, lent; NULL: rpc/ recovers them on a worker */
+    const struct hash *tx_hash;   /* `txs` of them, lent; NULL: rpc/ hashes the raw bytes */
 };
 
 /* Where a transaction is. */
 enum rpc_tx_state { RPC_TX_PENDING = 1, RPC_TX_INCLUDED };
 struct rpc_tx {
     enum rpc_tx_state state;
-    struct bytes raw;                /* PENDING: lent */
-    struct address sender;           /* PENDING */
-    uint64_t number;                 /* INCLUDED: the block that holds it, */
-    uint32_t index;                  /* and its place there */
+    struct bytes raw;      /* PENDING: lent */
+    struct address sender; /* PENDING */
+    uint64_t number;       /* INCLUDED: the block that holds it, */
+    uint32_t index;        /* and its place there */
 };
 
 struct rpc_fees {
-    struct u256 base_fee;            /* of the next block, wei */
-    struct u256 tip;                 /* a tip that gets in now, wei */
+    struct u256 base_fee; /* of the next block, wei */
+    struct u256 tip;      /* a tip that gets in now, wei */
 };
 
 struct rpc_pool {
-    uint64_t pending;                /* executable */
-    uint64_t queued;                 /* nonce ahead of its turn */
+    uint64_t pending; /* executable */
+    uint64_t queued;  /* nonce ahead of its turn */
 };
 
 enum { RPC_REASONS = 16 };
 struct rpc_readiness {
-    bool ready;                      /* able to lead: 200 or 503 of /readyz */
+    bool ready; /* able to lead: 200 or 503 of /readyz */
     uint32_t reasons;
     const char *reason[RPC_REASONS]; /* static words: "draining", "client", … */
 };
@@ -80,7 +80,7 @@ struct rpc_account {
     enum err err;
     uint64_t nonce;
     struct u256 balance;
-    struct bytes proof;              /* RLP nodes from the root, each after its 4-byte length */
+    struct bytes proof; /* RLP nodes from the root, each after its 4-byte length */
 };
 typedef void (*rpc_account_cb)(void *arg, const struct rpc_account *a);
 
@@ -95,32 +95,32 @@ typedef void (*rpc_submit_cb)(void *arg, const struct rpc_verdict *v);
 
 /* Big documents of the baton_ namespace: the backend writes them, rpc/ only passes them on. */
 enum rpc_document {
-    RPC_DOC_STATUS,         /* baton_status, /status.json */
-    RPC_DOC_SCHEDULE,       /* count */
+    RPC_DOC_STATUS,   /* baton_status, /status.json */
+    RPC_DOC_SCHEDULE, /* count */
     RPC_DOC_MEMBERS,
-    RPC_DOC_INCIDENTS,      /* from, count */
-    RPC_DOC_CERTIFICATE,    /* by_hash ? hash : from */
-    RPC_DOC_RECEIPT_PROOF,  /* hash of the transaction */
-    RPC_DOC_EPOCH           /* from */
+    RPC_DOC_INCIDENTS,     /* from, count */
+    RPC_DOC_CERTIFICATE,   /* by_hash ? hash : from */
+    RPC_DOC_RECEIPT_PROOF, /* hash of the transaction */
+    RPC_DOC_EPOCH          /* from */
 };
 
 enum rpc_admin_call {
-    RPC_ADMIN_DRAIN,        /* count = seconds */
+    RPC_ADMIN_DRAIN, /* count = seconds */
     RPC_ADMIN_HAND_OVER,
     RPC_ADMIN_JOIN,
     RPC_ADMIN_LEAVE,
-    RPC_ADMIN_SET_LOG_LEVEL,/* text: error, warn, info, debug */
+    RPC_ADMIN_SET_LOG_LEVEL, /* text: error, warn, info, debug */
     RPC_ADMIN_PEERS,
-    RPC_ADMIN_CHAOS         /* text: the action; params: everything the caller passed */
+    RPC_ADMIN_CHAOS /* text: the action; params: everything the caller passed */
 };
 
 struct rpc_query {
-    uint64_t from;                   /* INCIDENTS: UINT64_MAX = the latest `count` */
+    uint64_t from; /* INCIDENTS: UINT64_MAX = the latest `count` */
     uint64_t count;
     bool by_hash;
     struct hash hash;
-    const char *text;                /* "" where none */
-    struct json_object *params;      /* the array that was passed, lent; NULL where none */
+    const char *text;           /* "" where none */
+    struct json_object *params; /* the array that was passed, lent; NULL where none */
 };
 
 /* OK: `doc` (may be NULL: null), taken over by the callback. ERR_NOT_FOUND: null for the wallet.
@@ -166,10 +166,10 @@ struct rpc_backend {
                     rpc_account_cb cb, void *arg);
     /* At most LIMIT_TX_BYTES bytes. */
     void (*submit)(void *ctx, struct bytes raw, rpc_submit_cb cb, void *arg);
-    void (*document)(void *ctx, enum rpc_document kind, const struct rpc_query *q,
-                     rpc_answer_cb cb, void *arg);
-    void (*admin)(void *ctx, enum rpc_admin_call call, const struct rpc_query *q,
-                  rpc_answer_cb cb, void *arg);
+    void (*document)(void *ctx, enum rpc_document kind, const struct rpc_query *q, rpc_answer_cb cb,
+                     void *arg);
+    void (*admin)(void *ctx, enum rpc_admin_call call, const struct rpc_query *q, rpc_answer_cb cb,
+                  void *arg);
     /* With an execution client: asks it what the node does not answer itself. `params` is the JSON
      * text of the array. NULL for the built-in ledger. */
     void (*forward)(void *ctx, const char *method, struct bytes params, rpc_forward_cb cb,
@@ -178,7 +178,7 @@ struct rpc_backend {
     /* ---- counts (each may be NULL) ---------------------------------------------------------- */
     void (*counted)(void *ctx, uint32_t requests, double seconds); /* requests answered together */
     void (*connections)(void *ctx, uint32_t open);
-    void (*limit_hit)(void *ctx, const char *limit);               /* its name in proto/limits.h */
+    void (*limit_hit)(void *ctx, const char *limit); /* its name in proto/limits.h */
 };
 
 #endif

@@ -27,45 +27,45 @@ enum rpc_code {
 
 enum method_flag {
     METHOD_PUBLIC = 0,
-    METHOD_ADMIN = 1,    /* admin port and token only */
-    METHOD_CLIENT = 2    /* answered by the execution client where there is one */
+    METHOD_ADMIN = 1, /* admin port and token only */
+    METHOD_CLIENT = 2 /* answered by the execution client where there is one */
 };
 
 struct call;
 struct method {
     const char *name;
     void (*handle)(struct call *c);
-    uint32_t params;     /* at most so many */
-    uint32_t flags;      /* enum method_flag */
+    uint32_t params; /* at most so many */
+    uint32_t flags;  /* enum method_flag */
 };
 const struct method *method_find(const char *name);
 
 struct call {
     struct message *message;
-    struct json_object *id;      /* lent by the message; NULL: notification, or null */
-    struct json_object *params;  /* array; NULL: none */
+    struct json_object *id;     /* lent by the message; NULL: notification, or null */
+    struct json_object *params; /* array; NULL: none */
     uint32_t params_n;
-    uint32_t choice;             /* the handler's, to tell its callback what was asked */
-    void *state;                 /* the handler's, freed with the call */
+    uint32_t choice; /* the handler's, to tell its callback what was asked */
+    void *state;     /* the handler's, freed with the call */
     struct text out;
-    bool silent;                 /* notification: nothing is answered */
-    bool bare;                   /* a document without the JSON-RPC envelope */
-    bool heavy;                  /* on a worker */
+    bool silent; /* notification: nothing is answered */
+    bool bare;   /* a document without the JSON-RPC envelope */
+    bool heavy;  /* on a worker */
 };
 
 struct message {
     struct rpc *rpc;
-    struct connection *conn;     /* NULL: gone */
+    struct connection *conn; /* NULL: gone */
     struct message *next;
     struct message *prev;
     struct json_object *root;
     uint64_t started_ns;
-    size_t bytes;                /* answered so far */
+    size_t bytes; /* answered so far */
     uint32_t n;
     uint32_t started;
-    uint32_t open;               /* started and not answered */
+    uint32_t open; /* started and not answered */
     bool batch;
-    bool heavy;                  /* one of its calls is on a worker */
+    bool heavy; /* one of its calls is on a worker */
     bool running;
     struct call call[];
 };
@@ -74,6 +74,8 @@ struct message {
 void message_start(struct connection *c, const char *p, size_t n);
 /* Answers GET /status.json and the like: a document without envelope. */
 void message_document(struct connection *c, enum rpc_document kind);
+/* Starts further calls, or finishes the message: after every answer. */
+void message_run(struct message *m);
 /* The connection goes; its messages are told. */
 void message_abandon_all(struct connection *c);
 

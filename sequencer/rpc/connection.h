@@ -29,14 +29,14 @@ struct connection {
     struct connection *next;
     struct connection *prev;
     enum connection_mode mode;
-    bool admin;                /* came in by the admin port */
-    bool authorized;           /* showed the token, for this request or at the upgrade */
+    bool admin;      /* came in by the admin port */
+    bool authorized; /* showed the token, for this request or at the upgrade */
     bool closing;
     uint8_t ip[16];
-    uint64_t moved_ms;         /* bytes last moved, either way */
-    uint64_t since_ms;         /* request or lingering began */
-    struct message *messages;  /* being answered */
-    uint32_t calls;            /* in them */
+    uint64_t moved_ms;        /* bytes last moved, either way */
+    uint64_t since_ms;        /* request or lingering began */
+    struct message *messages; /* being answered */
+    uint32_t calls;           /* in them */
     struct http http;
     struct ws *ws;
     struct subscription *subscriptions;

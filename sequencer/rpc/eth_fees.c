@@ -43,9 +43,9 @@ struct past {
 };
 
 struct history {
-    struct past *past;       /* newest first */
+    struct past *past; /* newest first */
     uint32_t n;
-    struct u256 next_fee;    /* of the block after the newest */
+    struct u256 next_fee; /* of the block after the newest */
     double *percentile;
     uint32_t percentiles;
     size_t bytes;

@@ -88,8 +88,9 @@ static void wait_for(struct call *c, const struct hash *hash)
     struct waiter *w = r->waiting_n < LIMIT_RPC_WAITING ? malloc(sizeof *w) : NULL;
     if (w == NULL) {
         server_limit_hit(r, "RPC_WAITING");
-        call_error(c, CODE_BUSY, "too many calls wait for finality; the transaction was accepted, "
-                                 "ask for its receipt");
+        call_error(c, CODE_BUSY,
+                   "too many calls wait for finality; the transaction was accepted, "
+                   "ask for its receipt");
         return;
     }
     struct waiter **at = bucket(r, hash);

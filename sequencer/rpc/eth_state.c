@@ -225,8 +225,9 @@ static bool call_object(struct call *c, struct json_object **out)
     struct block_ref ref;
     *out = params_at(c, 0);
     if (!json_object_is_type(*out, json_type_object)) {
-        call_error(c, CODE_PARAMS, *out == NULL ? "missing value for required argument 0"
-                                                : "invalid argument 0: not an object");
+        call_error(c, CODE_PARAMS,
+                   *out == NULL ? "missing value for required argument 0"
+                                : "invalid argument 0: not an object");
         return false;
     }
     return params_block(c, 1, &ref);
@@ -284,8 +285,7 @@ static bool estimate(struct call *c, struct json_object *o, uint64_t *gas)
         return false;
     }
     uint8_t *bytes = malloc(cap + 1);
-    if (bytes == NULL ||
-        (data != NULL && !hex_decode_upto(bytes, cap, &n, data, strlen(data)))) {
+    if (bytes == NULL || (data != NULL && !hex_decode_upto(bytes, cap, &n, data, strlen(data)))) {
         free(bytes);
         call_error(c, CODE_PARAMS, "invalid argument 0: invalid hex string");
         return false;
@@ -333,8 +333,9 @@ void eth_estimate_gas(struct call *c)
         return;
     }
     if (member(o, "to") == NULL) {
-        call_error(c, CODE_SERVER, "contract creation is not supported by the built-in ledger: "
-                                   "start the node with --el and an execution client");
+        call_error(c, CODE_SERVER,
+                   "contract creation is not supported by the built-in ledger: "
+                   "start the node with --el and an execution client");
         return;
     }
     const char *from = member(o, "from");

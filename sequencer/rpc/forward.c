@@ -28,8 +28,8 @@ static void put_tag(struct call *c, struct text *t, struct json_object *v)
 {
     enum rpc_tag tag;
     uint64_t number;
-    if (json_object_is_type(v, json_type_string) &&
-        params_tag(json_object_get_string(v), &tag) && tag != RPC_EARLIEST &&
+    if (json_object_is_type(v, json_type_string) && params_tag(json_object_get_string(v), &tag) &&
+        tag != RPC_EARLIEST &&
         call_backend(c)->head(call_ctx(c), tag == RPC_PENDING ? RPC_LATEST : tag, &number, NULL) ==
             OK) {
         text_quantity(t, number);

@@ -266,8 +266,8 @@ void http_feed(struct connection *c, const char *p, size_t n)
 static const char *status_text(int status)
 {
     switch (status) {
-#define STATUS(number, name, text)                                                             \
-    case number:                                                                               \
+#define STATUS(number, name, text)                                                                 \
+    case number:                                                                                   \
         return #text;
         HTTP_STATUS_MAP(STATUS)
 #undef STATUS

@@ -17,7 +17,7 @@ enum http_header {
     HEADER_EXPECT,
     HEADER_WS_KEY,
     HEADER_WS_VERSION,
-    HEADER_ASKED_HEADERS,   /* Access-Control-Request-Headers */
+    HEADER_ASKED_HEADERS, /* Access-Control-Request-Headers */
     HEADER_COUNT
 };
 
@@ -31,16 +31,16 @@ struct http {
     char field[FIELD_SIZE];
     size_t field_n;
     size_t value_n;
-    int header;             /* the one whose value comes in; -1: none of ours */
+    int header; /* the one whose value comes in; -1: none of ours */
     size_t head_bytes;
-    int refuse;             /* status to answer instead of 400 */
-    bool begun;             /* a request is coming in */
-    bool busy;              /* a request is being answered */
+    int refuse; /* status to answer instead of 400 */
+    bool begun; /* a request is coming in */
+    bool busy;  /* a request is being answered */
     bool feeding;
     bool keep_alive;
     bool head_only;
     struct text body;
-    struct text rest;       /* what came after the request being answered */
+    struct text rest; /* what came after the request being answered */
 };
 
 void http_init(struct connection *c);

@@ -3,8 +3,8 @@
 #include "proto/rlp.h"
 
 #define ZEROS_32 "00000000000000000000000000000000"
-#define ZEROS_512                                                                              \
-    ZEROS_32 ZEROS_32 ZEROS_32 ZEROS_32 ZEROS_32 ZEROS_32 ZEROS_32 ZEROS_32 ZEROS_32 ZEROS_32  \
+#define ZEROS_512                                                                                  \
+    ZEROS_32 ZEROS_32 ZEROS_32 ZEROS_32 ZEROS_32 ZEROS_32 ZEROS_32 ZEROS_32 ZEROS_32 ZEROS_32      \
         ZEROS_32 ZEROS_32 ZEROS_32 ZEROS_32 ZEROS_32 ZEROS_32
 
 static const char no_bloom[] = "\"0x" ZEROS_512 "\"";

@@ -208,8 +208,9 @@ static void upgrade(struct connection *c)
 static void get(struct connection *c, const struct path *path)
 {
     if (path == NULL) {
-        answer_text(c, 404, c->admin ? "there are POST /, /metrics, /healthz, /readyz here\n"
-                                     : "there are /, /healthz, /readyz, /status.json here\n");
+        answer_text(c, 404,
+                    c->admin ? "there are POST /, /metrics, /healthz, /readyz here\n"
+                             : "there are /, /healthz, /readyz, /status.json here\n");
         return;
     }
     path->get(c);

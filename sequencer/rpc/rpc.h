@@ -18,14 +18,14 @@ struct rpc;
 
 struct rpc_options {
     uv_loop_t *loop;
-    const char *listen;        /* "127.0.0.1:8545", "[::]:8545"; port 0: chosen by the system */
-    const char *admin_listen;  /* NULL or "": no admin port */
-    const char *token;         /* of admin_*; NULL or "": every admin_ call is refused */
-    const char *cors;          /* allowed origins, comma separated, "*" for any; NULL: none */
-    const char *hosts;         /* allowed Host names, "*" for any; NULL: "localhost", as geth */
-    const char *version;       /* "v0.1.0": web3_clientVersion says Baton/v0.1.0/linux-amd64/c11 */
+    const char *listen;       /* "127.0.0.1:8545", "[::]:8545"; port 0: chosen by the system */
+    const char *admin_listen; /* NULL or "": no admin port */
+    const char *token;        /* of admin_*; NULL or "": every admin_ call is refused */
+    const char *cors;         /* allowed origins, comma separated, "*" for any; NULL: none */
+    const char *hosts;        /* allowed Host names, "*" for any; NULL: "localhost", as geth */
+    const char *version;      /* "v0.1.0": web3_clientVersion says Baton/v0.1.0/linux-amd64/c11 */
     const struct rpc_backend *backend; /* lives longer than the server */
-    void *ctx;                 /* first argument of every backend call */
+    void *ctx;                         /* first argument of every backend call */
 };
 
 /* Binds and listens on both. `why` receives one sentence with the remedy on error.

@@ -1,6 +1,7 @@
 /* Inside of the server, shared by the files of this room. Loop thread only.
  *
- * server (rpc.c) -> connection (connection.c) -> http.c or ws.c -> message and its calls (call.c)
+ * server (rpc.c) -> connection (connection.c) -> http.c or ws.c -> message and its calls
+ * (message.c, call.c)
  * -> handler (methods.def) -> backend. Answers travel back the same way. A call outlives its
  * connection when the backend answers late: message->conn is NULL from then on. */
 #ifndef SEQUENCER_RPC_SERVER_H
@@ -10,7 +11,7 @@
 #include "sequencer/rpc/rpc.h"
 
 enum {
-    LISTENERS = 2,          /* public, admin */
+    LISTENERS = 2, /* public, admin */
     READ_BYTES = 65536,
     TICK_MS = 250,
     TOKEN_SIZE = 256,
@@ -59,7 +60,7 @@ struct rpc {
     struct listener listener[LISTENERS];
     uv_timer_t tick;
     bool closing;
-    uint32_t handles;                /* of libuv not yet closed, and jobs on workers */
+    uint32_t handles; /* of libuv not yet closed, and jobs on workers */
     void (*closed)(void *arg);
     void *closed_arg;
     struct connection *connections;
@@ -69,14 +70,14 @@ struct rpc {
     uint32_t waiting_n;
     uint64_t salt;
     struct status_question *status_question;
-    size_t job_bytes;                /* lent to workers */
+    size_t job_bytes; /* lent to workers */
     struct gas_index gas[GAS_INDEXES];
     uint32_t gas_next;
     char token[TOKEN_SIZE];
     char cors[LIST_SIZE];
     char hosts[LIST_SIZE];
     char version[64];
-    char read_buffer[READ_BYTES];    /* one for all: it is consumed before the next read */
+    char read_buffer[READ_BYTES]; /* one for all: it is consumed before the next read */
 };
 
 void server_handle_closed(struct rpc *r);

@@ -57,8 +57,10 @@ static const struct kind {
 } eth_kinds[] = {{"newHeads", TOPIC_NEW_HEADS},
                  {"logs", TOPIC_LOGS},
                  {"newPendingTransactions", TOPIC_PENDING}},
-  baton_kinds[] = {{"status", TOPIC_STATUS},       {"certificates", TOPIC_CERTIFICATES},
-                   {"incidents", TOPIC_INCIDENTS}, {"accepted", TOPIC_ACCEPTED},
+  baton_kinds[] = {{"status", TOPIC_STATUS},
+                   {"certificates", TOPIC_CERTIFICATES},
+                   {"incidents", TOPIC_INCIDENTS},
+                   {"accepted", TOPIC_ACCEPTED},
                    {"blocks", TOPIC_BLOCKS}};
 
 /* The kind that the first parameter names; answers where there is none. */
@@ -228,8 +230,8 @@ void rpc_on_pending_tx(struct rpc *r, const struct hash *hash, struct bytes raw,
 static void notify_document(struct rpc *r, enum topic topic, struct json_object *doc)
 {
     struct text t = {0};
-    const char *json = json_object_to_json_string_ext(
-        doc, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+    const char *json = json_object_to_json_string_ext(doc, JSON_C_TO_STRING_PLAIN |
+                                                               JSON_C_TO_STRING_NOSLASHESCAPE);
     text_str(&t, json != NULL ? json : "null");
     notify(r, topic, &t);
 }

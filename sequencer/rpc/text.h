@@ -23,15 +23,15 @@ void text_put(struct text *t, const void *p, size_t n);
 void text_str(struct text *t, const char *s);
 #define TEXT_LITERAL(t, literal) text_put((t), (literal), sizeof(literal) - 1)
 void text_format(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void text_u64(struct text *t, uint64_t v);                   /* 31 */
+void text_u64(struct text *t, uint64_t v); /* 31 */
 
 /* JSON values; hex ones with their quotes. */
-void text_quantity(struct text *t, uint64_t v);              /* "0x1f" */
+void text_quantity(struct text *t, uint64_t v); /* "0x1f" */
 void text_quantity_u256(struct text *t, const struct u256 *v);
-void text_hex(struct text *t, const void *p, size_t n);      /* "0x001f" */
+void text_hex(struct text *t, const void *p, size_t n); /* "0x001f" */
 void text_hash(struct text *t, const struct hash *h);
 void text_address(struct text *t, const struct address *a);
-void text_json(struct text *t, const char *p, size_t n);     /* a string, escaped, valid UTF-8 */
+void text_json(struct text *t, const char *p, size_t n); /* a string, escaped, valid UTF-8 */
 /* Length of the well-formed UTF-8 sequence at `p` (RFC 3629), 0 where there is none. */
 size_t text_utf8(const char *p, size_t n);
 

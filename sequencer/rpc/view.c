@@ -17,7 +17,7 @@ enum { INLINE_TXS = 256, INLINE_RECOVERIES = 16 };
 struct job {
     uv_work_t work;
     struct view_job job;
-    struct rpc *rpc;   /* stays while the job runs: counted as a handle */
+    struct rpc *rpc; /* stays while the job runs: counted as a handle */
     struct text out;
 };
 
@@ -89,8 +89,8 @@ struct view {
     struct rpc_block block;
     enum view_kind kind;
     uint32_t index;
-    struct bytes *raw;        /* the transactions */
-    uint8_t *body;            /* copies, where on a worker */
+    struct bytes *raw; /* the transactions */
+    uint8_t *body;     /* copies, where on a worker */
     struct address *sender;
     struct hash *hash;
     const uint64_t *gas_upto; /* lent from the cache, or the next */

@@ -7,12 +7,12 @@
 #include "sequencer/rpc/call.h"
 
 enum view_kind {
-    VIEW_BLOCK,         /* transactions as hashes */
+    VIEW_BLOCK, /* transactions as hashes */
     VIEW_BLOCK_FULL,
-    VIEW_TX,            /* the one at `index` */
+    VIEW_TX, /* the one at `index` */
     VIEW_RAW_TX,
-    VIEW_RECEIPT,       /* of the one at `index` */
-    VIEW_RECEIPTS       /* of all */
+    VIEW_RECEIPT, /* of the one at `index` */
+    VIEW_RECEIPTS /* of all */
 };
 
 /* Answers the call; `b` is lent. `index` must be below b->txs where one is asked for. */
@@ -26,7 +26,7 @@ struct view_job {
     size_t bytes;
     void *state;
     void (*run)(void *state, struct text *out);
-    void (*finish)(void *state, struct rpc *r);  /* on the loop, afterwards; may be NULL */
+    void (*finish)(void *state, struct rpc *r); /* on the loop, afterwards; may be NULL */
     void (*free_state)(void *state);
 };
 bool view_queue(const struct view_job *job);

@@ -16,7 +16,7 @@ struct ws {
     const char *in;
     size_t in_n;
     struct text out;
-    bool working;  /* inside of wslay, or composing: flush once, at the end */
+    bool working; /* inside of wslay, or composing: flush once, at the end */
 };
 
 static ssize_t on_recv(wslay_event_context_ptr ctx, uint8_t *buf, size_t n, int flags, void *arg)

@@ -188,7 +188,8 @@ void client_expect_error(struct client *c, const char *method, const char *param
     json_object_put(o);
 }
 
-/* ---- WebSocket -------------------------------------------------------------------------------- */
+/* ---- WebSocket --------------------------------------------------------------------------------
+ */
 
 void ws_client_open(struct client *c, uint16_t port)
 {

@@ -174,7 +174,8 @@ static void make_chain(struct world *w)
     w->head = WORLD_HEAD;
 }
 
-/* ---- the backend ------------------------------------------------------------------------------ */
+/* ---- the backend ------------------------------------------------------------------------------
+ */
 
 static uint64_t b_chain_id(void *ctx)
 {
@@ -391,9 +392,9 @@ static void b_forward(void *ctx, const char *method, struct bytes params, rpc_fo
                                 "\"data\":\"0x08c379a0\"}";
     static const char result[] = "{\"from\":\"client\"}";
     bool fails = strcmp(method, "eth_call") == 0;
-    cb(arg, &(struct rpc_forwarded){
-                .is_error = fails,
-                .json = fails ? bytes_of(error, sizeof error - 1) : bytes_of(result, sizeof result - 1)});
+    cb(arg, &(struct rpc_forwarded){.is_error = fails,
+                                    .json = fails ? bytes_of(error, sizeof error - 1)
+                                                  : bytes_of(result, sizeof result - 1)});
 }
 
 static void b_counted(void *ctx, uint32_t requests, double seconds)
@@ -415,16 +416,29 @@ static void b_limit_hit(void *ctx, const char *limit)
 }
 
 static const struct rpc_backend plain_backend = {
-    .chain_id = b_chain_id, .head = b_head, .block_by_number = b_by_number,
-    .block_by_hash = b_by_hash, .tx = b_tx, .pending_nonce = b_pending_nonce, .fees = b_fees,
-    .pool = b_pool, .readiness = b_readiness, .metrics = b_metrics, .account = b_account,
-    .submit = b_submit, .document = b_document, .admin = b_admin, .counted = b_counted,
-    .connections = b_connections, .limit_hit = b_limit_hit,
+    .chain_id = b_chain_id,
+    .head = b_head,
+    .block_by_number = b_by_number,
+    .block_by_hash = b_by_hash,
+    .tx = b_tx,
+    .pending_nonce = b_pending_nonce,
+    .fees = b_fees,
+    .pool = b_pool,
+    .readiness = b_readiness,
+    .metrics = b_metrics,
+    .account = b_account,
+    .submit = b_submit,
+    .document = b_document,
+    .admin = b_admin,
+    .counted = b_counted,
+    .connections = b_connections,
+    .limit_hit = b_limit_hit,
 };
 
 static struct rpc_backend client_backend;
 
-/* ---- the loop thread -------------------------------------------------------------------------- */
+/* ---- the loop thread --------------------------------------------------------------------------
+ */
 
 static void on_async(uv_async_t *a)
 {
@@ -534,7 +548,8 @@ struct rpc *world_rpc(struct world *w)
     return w->rpc;
 }
 
-/* ---- orders of the test ------------------------------------------------------------------------ */
+/* ---- orders of the test ------------------------------------------------------------------------
+ */
 
 struct order {
     enum submit_mode mode;

@@ -31,9 +31,9 @@ static int teardown(void **state)
     return 0;
 }
 
-#define CALL "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_chainId\"}"
+#define CALL   "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_chainId\"}"
 #define ANSWER "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"0xa0ed\"}"
-#define JSON "Content-Type: application/json\r\n"
+#define JSON   "Content-Type: application/json\r\n"
 
 static void reopen(uint16_t port)
 {
@@ -67,7 +67,8 @@ static void pipelined_requests_are_answered_in_order(void **state)
         char body[80];
         snprintf(body, sizeof body, "{\"id\":%d,\"method\":\"%s\",\"params\":[\"0x3\",true]}", i,
                  i % 10 == 0 ? "eth_getBlockByNumber" : "nope");
-        snprintf(one, sizeof one, "POST / HTTP/1.1\r\nHost: a\r\n" JSON "Content-Length: %zu\r\n\r\n%s",
+        snprintf(one, sizeof one,
+                 "POST / HTTP/1.1\r\nHost: a\r\n" JSON "Content-Length: %zu\r\n\r\n%s",
                  strlen(body), body);
         client_text(&c, one);
     }
@@ -106,9 +107,9 @@ static void pipelined_calls_wait_for_each_other(void **state)
 static void a_request_may_come_byte_by_byte(void **state)
 {
     (void)state;
-    static const char request[] = "POST / HTTP/1.1\r\nHost: localhost\r\n" JSON
-                                  "Transfer-Encoding: chunked\r\n\r\n"
-                                  "10\r\n{\"id\":1,\"method\"\r\n0f\r\n:\"eth_chainId\"}\r\n0\r\n\r\n";
+    static const char request[] =
+        "POST / HTTP/1.1\r\nHost: localhost\r\n" JSON "Transfer-Encoding: chunked\r\n\r\n"
+        "10\r\n{\"id\":1,\"method\"\r\n0f\r\n:\"eth_chainId\"}\r\n0\r\n\r\n";
     for (size_t i = 0; i < sizeof request - 1; i++) {
         client_send(&c, request + i, 1);
     }
@@ -125,7 +126,8 @@ static void connection_close_is_honoured(void **state)
     assert_string_equal(c.body, ANSWER);
     assert_true(client_sees_end(&c));
     assert_int_equal(status_of("POST / HTTP/1.0\r\n" JSON "Content-Length: 33\r\n\r\n"
-                               "{\"id\":1, \"method\":\"eth_chainId\" }"), 200);
+                               "{\"id\":1, \"method\":\"eth_chainId\" }"),
+                     200);
     assert_true(client_sees_end(&c));
 }
 
@@ -215,8 +217,10 @@ static void hosts(void **state)
                 {"127.0.0.1.evil", 403}, {"[evil]", 403}};
     for (size_t i = 0; i < sizeof host / sizeof *host; i++) {
         char request[256];
-        snprintf(request, sizeof request, "POST / HTTP/1.1\r\nHost: %s\r\n" JSON
-                 "Content-Length: 33\r\n\r\n{\"id\":1, \"method\":\"eth_chainId\" }", host[i].host);
+        snprintf(request, sizeof request,
+                 "POST / HTTP/1.1\r\nHost: %s\r\n" JSON
+                 "Content-Length: 33\r\n\r\n{\"id\":1, \"method\":\"eth_chainId\" }",
+                 host[i].host);
         assert_int_equal(status_of(request), host[i].status);
     }
     assert_int_equal(status_of("GET /healthz HTTP/1.1\r\nHost: node-0\r\n\r\n"), 200);
@@ -256,10 +260,13 @@ static void content_types(void **state)
 {
     (void)state;
     assert_int_equal(status_of("POST / HTTP/1.1\r\nContent-Type: text/plain\r\n"
-                               "Content-Length: 2\r\n\r\n{}"), 415);
+                               "Content-Length: 2\r\n\r\n{}"),
+                     415);
     assert_int_equal(status_of("POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"), 415);
-    assert_int_equal(status_of("POST / HTTP/1.1\r\nContent-Type: application/json; charset=utf-8\r\n"
-                               "Content-Length: 2\r\n\r\n{}"), 200);
+    assert_int_equal(
+        status_of("POST / HTTP/1.1\r\nContent-Type: application/json; charset=utf-8\r\n"
+                  "Content-Length: 2\r\n\r\n{}"),
+        200);
 }
 
 static void malformed_requests_are_refused(void **state)
@@ -349,12 +356,48 @@ static void what_is_no_json_is_a_parse_error(void **state)
 {
     (void)state;
     static const char *const body[] = {
-        "", " ", "{", "}", "[", "{\"a\":1", "{\"a\"}", "{\"a\":}", "{a:1}", "[1,]", "{\"a\":1,}",
-        "[1 2]", "01", "1.", "+1", "--1", "nul", "truex", "NaN", "[NaN]", "Infinity", "-Infinity",
-        "'a'", "{'a':1}", "\"\t\"", "\"a", "\"\\x\"", "\"\\u12\"", "\"\xff\"", "\"\xed\xa0\x80\"",
-        "{} {}", "[] x", "/* */ {}", "{\"id\":1,\"method\":\"eth_chainId\"}]", "\xef\xbb\xbf{}",
+        "",
+        " ",
+        "{",
+        "}",
+        "[",
+        "{\"a\":1",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{a:1}",
+        "[1,]",
+        "{\"a\":1,}",
+        "[1 2]",
+        "01",
+        "1.",
+        "+1",
+        "--1",
+        "nul",
+        "truex",
+        "NaN",
+        "[NaN]",
+        "Infinity",
+        "-Infinity",
+        "'a'",
+        "{'a':1}",
+        "\"\t\"",
+        "\"a",
+        "\"\\x\"",
+        "\"\\u12\"",
+        "\"\xff\"",
+        "\"\xed\xa0\x80\"",
+        "{} {}",
+        "[] x",
+        "/* */ {}",
+        "{\"id\":1,\"method\":\"eth_chainId\"}]",
+        "\xef\xbb\xbf{}",
         "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
-        "0x1", "[1e]", "\x01", "}{", "[}", "{]"};
+        "0x1",
+        "[1e]",
+        "\x01",
+        "}{",
+        "[}",
+        "{]"};
     for (size_t i = 0; i < sizeof body / sizeof *body; i++) {
         expect_parse_error(body[i]);
     }
@@ -370,8 +413,9 @@ static void what_is_no_json_is_a_parse_error(void **state)
 static void numbers_at_their_edges(void **state)
 {
     (void)state;
-    static const char *const params[] = {"[1e400]", "[-0]", "[18446744073709551616]", "[-1]",
-                                         "[1.5]", "[true]", "[[]]", "[{\"a\":[]}]", "[\"\"]"};
+    static const char *const params[] = {"[1e400]", "[-0]",         "[18446744073709551616]",
+                                         "[-1]",    "[1.5]",        "[true]",
+                                         "[[]]",    "[{\"a\":[]}]", "[\"\"]"};
     for (size_t i = 0; i < sizeof params / sizeof *params; i++) {
         struct json_object *o = client_call(&c, "eth_feeHistory", params[i]);
         json_object_put(o);
@@ -387,8 +431,8 @@ static void numbers_at_their_edges(void **state)
 static void truncated_requests(void **state)
 {
     (void)state;
-    static const char request[] = "POST / HTTP/1.1\r\nHost: localhost\r\n" JSON
-                                  "Content-Length: 51\r\n\r\n" CALL;
+    static const char request[] =
+        "POST / HTTP/1.1\r\nHost: localhost\r\n" JSON "Content-Length: 51\r\n\r\n" CALL;
     for (size_t n = 0; n + 1 < sizeof request - 1; n++) {
         reopen(world_port(w));
         client_send(&c, request, n);
@@ -402,7 +446,8 @@ static void truncated_requests(void **state)
 static void a_reader_that_does_not_read_is_cut(void **state)
 {
     (void)state;
-    static const char body[] = "{\"id\":1,\"method\":\"eth_getBlockByNumber\",\"params\":[\"0x3\",true]}";
+    static const char body[] =
+        "{\"id\":1,\"method\":\"eth_getBlockByNumber\",\"params\":[\"0x3\",true]}";
     char request[256];
     snprintf(request, sizeof request, "POST / HTTP/1.1\r\n" JSON "Content-Length: %zu\r\n\r\n%s",
              sizeof body - 1, body);

@@ -87,8 +87,8 @@ static void params_may_be_missing(void **state)
 static void ids_come_back_with_their_type(void **state)
 {
     (void)state;
-    static const char *const id[] = {"0", "\"0\"", "1", "-7", "\"a\\\"b\"", "null", "1.5",
-                                     "9007199254740993"};
+    static const char *const id[] = {"0",          "\"0\"", "1",   "-7",
+                                     "\"a\\\"b\"", "null",  "1.5", "9007199254740993"};
     for (size_t i = 0; i < sizeof id / sizeof *id; i++) {
         char body[128];
         char want[128];
@@ -106,7 +106,11 @@ static void invalid_requests(void **state)
     (void)state;
     static const char want[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":"
                                "{\"code\":-32600,\"message\":\"invalid request\"}}";
-    static const char *const body[] = {"{}", "1", "\"x\"", "null", "{\"id\":null}",
+    static const char *const body[] = {"{}",
+                                       "1",
+                                       "\"x\"",
+                                       "null",
+                                       "{\"id\":null}",
                                        "{\"id\":null,\"method\":5}",
                                        "{\"id\":{},\"method\":\"eth_chainId\"}",
                                        "{\"id\":[1],\"method\":\"eth_chainId\"}"};
@@ -139,10 +143,11 @@ static void invalid_requests(void **state)
 static void unknown_methods_are_32601(void **state)
 {
     (void)state;
-    static const char *const name[] = {"eth_fillTransaction", "anvil_nodeInfo", "eth_newFilter",
-                                       "debug_traceTransaction", "engine_newPayloadV4",
-                                       "admin_drain", "admin_peers", "miner_start",
-                                       "personal_sign", ""};
+    static const char *const name[] = {"eth_fillTransaction", "anvil_nodeInfo",
+                                       "eth_newFilter",       "debug_traceTransaction",
+                                       "engine_newPayloadV4", "admin_drain",
+                                       "admin_peers",         "miner_start",
+                                       "personal_sign",       ""};
     for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
         char want[128];
         snprintf(want, sizeof want, "the method %s does not exist/is not available", name[i]);
@@ -170,9 +175,9 @@ static void proofs(void **state)
 {
     (void)state;
     struct json_object *o = client_result(&c, "eth_getProof", "[" ADDRESS ",[],\"latest\"]");
-    assert_string_equal(json_object_to_json_string_ext(json_member(o, "accountProof"),
-                                                       JSON_C_TO_STRING_PLAIN),
-                        "[\"0xc0c1\",\"0x80\"]");
+    assert_string_equal(
+        json_object_to_json_string_ext(json_member(o, "accountProof"), JSON_C_TO_STRING_PLAIN),
+        "[\"0xc0c1\",\"0x80\"]");
     assert_string_equal(json_text(o, "address"), "0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a");
     assert_string_equal(json_text(o, "nonce"), "0x9");
     json_object_put(o);
@@ -231,13 +236,16 @@ static void require(struct json_object *o, const char *const *keys)
 static void blocks_have_what_each_tool_insists_on(void **state)
 {
     (void)state;
-    static const char *const keys[] = {
-        "hash", "parentHash", "sha3Uncles", "miner", "stateRoot", "transactionsRoot",
-        "receiptsRoot", "logsBloom", "difficulty", "number", "extraData", "gasLimit", "gasUsed",
-        "timestamp", "transactions", "baseFeePerGas", "nonce", "mixHash", "size", "uncles", NULL};
-    static const char *const block[] = {"[\"0x1\",false]", "[\"0x3\",false]", "[\"latest\",false]",
-                                        "[\"safe\",true]", "[\"finalized\",true]",
-                                        "[\"earliest\",true]", "[\"0x1\"]"};
+    static const char *const keys[] = {"hash",          "parentHash", "sha3Uncles",
+                                       "miner",         "stateRoot",  "transactionsRoot",
+                                       "receiptsRoot",  "logsBloom",  "difficulty",
+                                       "number",        "extraData",  "gasLimit",
+                                       "gasUsed",       "timestamp",  "transactions",
+                                       "baseFeePerGas", "nonce",      "mixHash",
+                                       "size",          "uncles",     NULL};
+    static const char *const block[] = {
+        "[\"0x1\",false]",      "[\"0x3\",false]",     "[\"latest\",false]", "[\"safe\",true]",
+        "[\"finalized\",true]", "[\"earliest\",true]", "[\"0x1\"]"};
     for (size_t i = 0; i < sizeof block / sizeof *block; i++) {
         struct json_object *o = client_result(&c, "eth_getBlockByNumber", block[i]);
         require(o, keys);
@@ -263,8 +271,10 @@ static void blocks_by_hash_and_number_agree(void **state)
     json_object_put(by_number);
     json_object_put(by_hash);
     expect_json("eth_getBlockByNumber", "[\"0x63\",false]", "null");
-    expect_json("eth_getBlockByHash", "[\"0x00000000000000000000000000000000000000000000000000000"
-                                      "00000000001\",false]", "null");
+    expect_json("eth_getBlockByHash",
+                "[\"0x00000000000000000000000000000000000000000000000000000"
+                "00000000001\",false]",
+                "null");
     expect_text("eth_getBlockTransactionCountByNumber", "[\"0x3\"]", "0x5dc");
 }
 
@@ -320,9 +330,11 @@ static void the_pending_block(void **state)
 static void transactions(void **state)
 {
     (void)state;
-    static const char *const keys[] = {"type", "hash", "from", "nonce", "gas", "value", "input",
-                                       "r", "s", "v", "to", "gasPrice", "blockHash", "chainId",
-                                       "blockNumber", "transactionIndex", NULL};
+    static const char *const keys[] = {"type",      "hash",    "from",        "nonce",
+                                       "gas",       "value",   "input",       "r",
+                                       "s",         "v",       "to",          "gasPrice",
+                                       "blockHash", "chainId", "blockNumber", "transactionIndex",
+                                       NULL};
     struct json_object *o =
         client_result(&c, "eth_getTransactionByHash", hash_param(world_tx_hash(w, 1, 1)));
     require(o, keys);
@@ -349,8 +361,9 @@ static void receipts_have_what_each_tool_insists_on(void **state)
 {
     (void)state;
     static const char *const keys[] = {
-        "type", "status", "cumulativeGasUsed", "logs", "logsBloom", "transactionHash", "gasUsed",
-        "from", "transactionIndex", "blockHash", "blockNumber", "effectiveGasPrice", "to", NULL};
+        "type",    "status", "cumulativeGasUsed", "logs",      "logsBloom",   "transactionHash",
+        "gasUsed", "from",   "transactionIndex",  "blockHash", "blockNumber", "effectiveGasPrice",
+        "to",      NULL};
     struct json_object *o =
         client_result(&c, "eth_getTransactionReceipt", hash_param(world_tx_hash(w, 1, 2)));
     require(o, keys);
@@ -398,12 +411,16 @@ static void fee_history(void **state)
 static void estimate_gas(void **state)
 {
     (void)state;
-    expect_text("eth_estimateGas", "[{\"to\":" ADDRESS ",\"chainId\":\"0x1\",\"nonce\":\"0x0\","
-                                   "\"maxFeePerGas\":\"0x1\",\"unknown\":5}]", "0x5208");
-    expect_text("eth_estimateGas", "[{\"to\":" ADDRESS ",\"input\":\"0x0001\",\"data\":\"0x0001\"},"
-                                   "\"latest\"]", "0x523a"); /* the floor of EIP-7623 */
-    expect_text("eth_estimateGas", "[{\"from\":" ADDRESS ",\"to\":" ADDRESS
-                                   ",\"value\":\"0x3e8\"}]", "0x5208");
+    expect_text("eth_estimateGas",
+                "[{\"to\":" ADDRESS ",\"chainId\":\"0x1\",\"nonce\":\"0x0\","
+                "\"maxFeePerGas\":\"0x1\",\"unknown\":5}]",
+                "0x5208");
+    expect_text("eth_estimateGas",
+                "[{\"to\":" ADDRESS ",\"input\":\"0x0001\",\"data\":\"0x0001\"},"
+                "\"latest\"]",
+                "0x523a"); /* the floor of EIP-7623 */
+    expect_text("eth_estimateGas",
+                "[{\"from\":" ADDRESS ",\"to\":" ADDRESS ",\"value\":\"0x3e8\"}]", "0x5208");
     client_expect_error(&c, "eth_estimateGas",
                         "[{\"from\":" ADDRESS ",\"to\":" ADDRESS ",\"value\":\"0x3e9\"}]", -32000,
                         "insufficient funds for gas * price + value: address "
@@ -427,7 +444,8 @@ static void sending(void **state)
     send_raw("eth_sendRawTransaction", params, sizeof params);
     expect_text("eth_sendRawTransaction", params, want);
     /* It waits now, with no place yet. */
-    struct json_object *o = client_result(&c, "eth_getTransactionByHash", hash_param(world_pending_hash(w)));
+    struct json_object *o =
+        client_result(&c, "eth_getTransactionByHash", hash_param(world_pending_hash(w)));
     assert_true(json_member(o, "blockHash") == NULL);
     json_object_put(o);
     expect_json("eth_getTransactionReceipt", hash_param(world_pending_hash(w)), "null");
@@ -439,11 +457,12 @@ static void sending(void **state)
 static void refusals_keep_geths_words(void **state)
 {
     (void)state;
-    static const char *const text[] = {
-        "nonce too low: next nonce 5, tx nonce 3", "replacement transaction underpriced",
-        "already known", "insufficient funds for gas * price + value: \"quoted\\\"",
-        "rlp: value size exceeds available input length",
-        "invalid chain id for signer: have 1 want 41197"};
+    static const char *const text[] = {"nonce too low: next nonce 5, tx nonce 3",
+                                       "replacement transaction underpriced",
+                                       "already known",
+                                       "insufficient funds for gas * price + value: \"quoted\\\"",
+                                       "rlp: value size exceeds available input length",
+                                       "invalid chain id for signer: have 1 want 41197"};
     for (size_t i = 0; i < sizeof text / sizeof *text; i++) {
         world_set_submit(w, SUBMIT_REFUSE, -32000, text[i]);
         client_expect_error(&c, "eth_sendRawTransaction", "[\"0x01\"]", -32000, text[i]);
@@ -469,11 +488,13 @@ static void ask_later(const char *method, const char *more)
 {
     char body[1400];
     char head[256];
-    snprintf(body, sizeof body, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":[\"%s\"%s]}",
-             method, world_pending_raw(w), more);
+    snprintf(body, sizeof body,
+             "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":[\"%s\"%s]}", method,
+             world_pending_raw(w), more);
     snprintf(head, sizeof head,
              "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-             "Content-Length: %zu\r\n\r\n", strlen(body));
+             "Content-Length: %zu\r\n\r\n",
+             strlen(body));
     client_text(&c, head);
     client_text(&c, body);
 }
@@ -560,9 +581,11 @@ static void batches(void **state)
     assert_int_equal(json_object_array_length(o), 5);
     assert_string_equal(json_text(json_object_array_get_idx(o, 0), "result"), "0xa0ed");
     assert_int_equal(json_object_get_int(json_member(
-                         json_member(json_object_array_get_idx(o, 1), "error"), "code")), -32601);
+                         json_member(json_object_array_get_idx(o, 1), "error"), "code")),
+                     -32601);
     assert_int_equal(json_object_get_int(json_member(
-                         json_member(json_object_array_get_idx(o, 2), "error"), "code")), -32600);
+                         json_member(json_object_array_get_idx(o, 2), "error"), "code")),
+                     -32600);
     assert_string_equal(json_text(json_object_array_get_idx(o, 3), "id"), "x");
     assert_string_equal(json_text(json_object_array_get_idx(o, 4), "result"), "0x1f4");
     json_object_put(o);
@@ -597,7 +620,8 @@ static void batches_are_bounded(void **state)
     client_post(&c, body);
     struct json_object *o = json_tokener_parse(c.body);
     assert_int_equal(json_object_array_length(o), LIMIT_RPC_BATCH);
-    assert_int_equal(json_object_get_int(json_member(json_object_array_get_idx(o, 999), "id")), 999);
+    assert_int_equal(json_object_get_int(json_member(json_object_array_get_idx(o, 999), "id")),
+                     999);
     json_object_put(o);
     free(body);
     body = make_batch(LIMIT_RPC_BATCH + 1);
@@ -616,13 +640,16 @@ static void the_answer_of_a_batch_is_bounded(void **state)
     char body[ASKS * 96];
     size_t at = (size_t)sprintf(body, "[");
     for (int i = 0; i < ASKS; i++) {
-        at += (size_t)sprintf(body + at, "%s{\"id\":%d,\"method\":\"eth_getBlockByNumber\","
-                                         "\"params\":[\"0x3\",true]}", i > 0 ? "," : "", i);
+        at += (size_t)sprintf(body + at,
+                              "%s{\"id\":%d,\"method\":\"eth_getBlockByNumber\","
+                              "\"params\":[\"0x3\",true]}",
+                              i > 0 ? "," : "", i);
     }
     sprintf(body + at, "]");
     client_post(&c, body);
     assert_true(c.body_n < LIMIT_RPC_OUT_BYTES + (8 << 20));
-    assert_non_null(strstr(c.body, "\"error\":{\"code\":-32003,\"message\":\"response too large\"}"));
+    assert_non_null(
+        strstr(c.body, "\"error\":{\"code\":-32003,\"message\":\"response too large\"}"));
 }
 
 static void documents(void **state)
@@ -671,7 +698,8 @@ static void an_execution_client_answers_the_rest(void **state)
     client_open(&c, world_port(w));
     expect_json("eth_createAccessList", "[{},\"latest\"]", "{\"from\":\"client\"}");
     world_last_query(w, &kind, &q, text, sizeof text);
-    assert_string_equal(text, "eth_createAccessList [{},\"0x4\"]"); /* the set's head, not its own */
+    assert_string_equal(text,
+                        "eth_createAccessList [{},\"0x4\"]"); /* the set's head, not its own */
     expect_json("eth_getLogs", "[{\"fromBlock\":\"safe\",\"address\":[\"0x1\"]}]",
                 "{\"from\":\"client\"}");
     world_last_query(w, &kind, &q, text, sizeof text);

@@ -68,11 +68,13 @@ static void calls_and_batches(void **state)
     (void)state;
     ws_client_text(&c, "{\"id\":\"7\",\"method\":\"eth_chainId\"}");
     expect("{\"jsonrpc\":\"2.0\",\"id\":\"7\",\"result\":\"0xa0ed\"}");
-    ws_client_text(&c, "[{\"id\":1,\"method\":\"eth_chainId\"},{\"id\":2,\"method\":\"eth_syncing\"}]");
+    ws_client_text(&c,
+                   "[{\"id\":1,\"method\":\"eth_chainId\"},{\"id\":2,\"method\":\"eth_syncing\"}]");
     expect("[{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"0xa0ed\"},"
            "{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":false}]");
     ws_client_text(&c, "no json");
-    expect("{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,\"message\":\"parse error\"}}");
+    expect("{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,\"message\":\"parse "
+           "error\"}}");
     ws_client_text(&c, "{\"method\":\"eth_chainId\"}"); /* a notification: no answer */
     ws_client_text(&c, "{\"id\":8,\"method\":\"admin_peers\"}");
     expect("{\"jsonrpc\":\"2.0\",\"id\":8,\"error\":{\"code\":-32601,\"message\":"
@@ -84,8 +86,9 @@ static void a_large_answer_comes_whole(void **state)
     (void)state;
     ws_client_text(&c, "{\"id\":1,\"method\":\"eth_getBlockByNumber\",\"params\":[\"0x3\",true]}");
     struct json_object *o = ws_client_json(&c);
-    assert_int_equal(json_object_array_length(json_member(json_member(o, "result"), "transactions")),
-                     WORLD_BIG_TXS);
+    assert_int_equal(
+        json_object_array_length(json_member(json_member(o, "result"), "transactions")),
+        WORLD_BIG_TXS);
     json_object_put(o);
 }
 
@@ -113,7 +116,8 @@ static void new_heads(void **state)
     assert_false(json_object_object_get_ex(head, "transactions", NULL));
     json_object_put(o);
     char text[128];
-    snprintf(text, sizeof text, "{\"id\":2,\"method\":\"eth_unsubscribe\",\"params\":[\"%s\"]}", id);
+    snprintf(text, sizeof text, "{\"id\":2,\"method\":\"eth_unsubscribe\",\"params\":[\"%s\"]}",
+             id);
     ws_client_text(&c, text);
     expect("{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":true}");
     ws_client_text(&c, text);
@@ -237,10 +241,12 @@ static void requests_in_flight_are_bounded(void **state)
     (void)state;
     world_set_submit(w, SUBMIT_HOLD, 0, NULL);
     for (int i = 0; i <= LIMIT_RPC_INFLIGHT; i++) {
-        ws_client_text(&c, "{\"id\":1,\"method\":\"eth_sendRawTransaction\",\"params\":[\"0x01\"]}");
+        ws_client_text(&c,
+                       "{\"id\":1,\"method\":\"eth_sendRawTransaction\",\"params\":[\"0x01\"]}");
     }
     struct json_object *o = ws_client_json(&c);
-    assert_string_equal(json_text(json_member(o, "error"), "message"), "too many requests in flight");
+    assert_string_equal(json_text(json_member(o, "error"), "message"),
+                        "too many requests in flight");
     json_object_put(o);
     world_release(w);
     for (int i = 0; i < LIMIT_RPC_INFLIGHT; i++) {
@@ -260,7 +266,8 @@ static void closing_with_calls_open(void **state)
     }
     client_close(&c);
     ws_client_open(&c, world_port(w));
-    ws_client_text(&c, "{\"id\":1,\"method\":\"eth_sendRawTransactionSync\",\"params\":[\"0x01\"]}");
+    ws_client_text(&c,
+                   "{\"id\":1,\"method\":\"eth_sendRawTransactionSync\",\"params\":[\"0x01\"]}");
     ws_client_text(&c, "{\"id\":1,\"method\":\"eth_getBlockByNumber\",\"params\":[\"0x3\",true]}");
     free(subscribe("eth_subscribe", "[\"newHeads\"]"));
 }
@@ -318,8 +325,10 @@ static int upgrade_status(const char *headers)
     char request[512];
     client_close(&c);
     client_open(&c, world_port(w));
-    snprintf(request, sizeof request, "GET / HTTP/1.1\r\nHost: localhost:%u\r\nUpgrade: websocket\r\n"
-             "Connection: Upgrade\r\n%s\r\n", world_port(w), headers);
+    snprintf(request, sizeof request,
+             "GET / HTTP/1.1\r\nHost: localhost:%u\r\nUpgrade: websocket\r\n"
+             "Connection: Upgrade\r\n%s\r\n",
+             world_port(w), headers);
     client_text(&c, request);
     assert_true(client_answer(&c));
     return c.status;
