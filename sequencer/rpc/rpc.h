@@ -41,7 +41,8 @@ void rpc_close(struct rpc *r, void (*closed)(void *arg), void *arg);
 uint16_t rpc_port(const struct rpc *r);
 uint16_t rpc_admin_port(const struct rpc *r);
 
-/* ---- events from the node, loop thread; arguments are lent during the call ------------------- */
+/* ---- events from the node, loop thread; arguments are lent during the call -------------------
+ * Without a server (NULL: not yet open, or closed) they do nothing. */
 
 /* A block became the latest head, in order of height: newHeads, baton "blocks"; releases
  * eth_sendRawTransactionSync. From here on the backend serves the block by number and hash. */

@@ -183,7 +183,7 @@ static void notify(struct rpc *r, enum topic topic, struct text *result)
 
 void rpc_on_final(struct rpc *r, const struct rpc_block *b)
 {
-    if (r->closing) {
+    if (r == NULL || r->closing) {
         return;
     }
     send_final(r, b);
@@ -202,7 +202,7 @@ void rpc_on_final(struct rpc *r, const struct rpc_block *b)
 
 void rpc_on_accepted(struct rpc *r, const struct rpc_block *b)
 {
-    if (!r->closing && r->subscribers[TOPIC_ACCEPTED] > 0) {
+    if (r != NULL && !r->closing && r->subscribers[TOPIC_ACCEPTED] > 0) {
         struct text t = {0};
         render_summary(&t, b);
         notify(r, TOPIC_ACCEPTED, &t);
@@ -214,7 +214,7 @@ void rpc_on_pending_tx(struct rpc *r, const struct hash *hash, struct bytes raw,
 {
     struct tx tx;
     struct text t = {0};
-    if (r->closing) {
+    if (r == NULL || r->closing) {
         return;
     }
     if (r->subscribers[TOPIC_PENDING] > 0) {
@@ -259,7 +259,8 @@ static void status_answered(void *arg, const struct rpc_answer *a)
 void rpc_on_status(struct rpc *r)
 {
     const struct rpc_query query = {.text = ""};
-    if (r->closing || r->subscribers[TOPIC_STATUS] == 0 || r->status_question != NULL) {
+    if (r == NULL || r->closing || r->subscribers[TOPIC_STATUS] == 0 ||
+        r->status_question != NULL) {
         return;
     }
     struct status_question *q = malloc(sizeof *q);
@@ -280,24 +281,24 @@ void subscribe_forget_question(struct rpc *r)
 
 void rpc_on_incident(struct rpc *r, struct json_object *incident)
 {
-    if (!r->closing && r->subscribers[TOPIC_INCIDENTS] > 0) {
+    if (r != NULL && !r->closing && r->subscribers[TOPIC_INCIDENTS] > 0) {
         notify_document(r, TOPIC_INCIDENTS, incident);
     }
 }
 
 void rpc_on_certificate(struct rpc *r, struct json_object *certificate)
 {
-    if (!r->closing && r->subscribers[TOPIC_CERTIFICATES] > 0) {
+    if (r != NULL && !r->closing && r->subscribers[TOPIC_CERTIFICATES] > 0) {
         notify_document(r, TOPIC_CERTIFICATES, certificate);
     }
 }
 
 bool rpc_wants_certificates(const struct rpc *r)
 {
-    return r->subscribers[TOPIC_CERTIFICATES] > 0;
+    return r != NULL && r->subscribers[TOPIC_CERTIFICATES] > 0;
 }
 
 bool rpc_wants_incidents(const struct rpc *r)
 {
-    return r->subscribers[TOPIC_INCIDENTS] > 0;
+    return r != NULL && r->subscribers[TOPIC_INCIDENTS] > 0;
 }
