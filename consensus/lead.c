@@ -6,6 +6,9 @@ enum { MS = 1000, PROPOSING_AHEAD = 2, READY_HEARD_US = 1000 * MS };
 
 /* ---- readiness --------------------------------------------------------------------------------- */
 
+/* More than `depth` blocks known as notarized wait for their header or execution here. A single one
+ * always may: certificates often arrive before the own client has answered. How far the delivered
+ * final blocks are ahead of the client is the driver's to know. */
 static bool behind(struct core *c)
 {
     uint32_t waiting = 0;
@@ -15,7 +18,7 @@ static bool behind(struct core *c)
     }
     struct slot_record *top = slot_find(c, c->highest_notarized);
     bool unknown = top != NULL && (top->has_cert & 1u << NOTARIZE) != 0 && block_find(c, &top->cert[NOTARIZE].block) == NULL;
-    return unknown || waiting > c->epoch->params.depth || !block_executed(c, block_root(c));
+    return waiting + (unknown ? 1 : 0) > c->epoch->params.depth;
 }
 
 uint32_t ready_verdict(struct core *c)

@@ -99,6 +99,7 @@ uint32_t health_not_ready(struct node *n)
     }
     bits |= n->driver.failed || n->driver.lost_step ? NOT_READY_DISK : 0;
     bits |= n->syncing.active ? NOT_READY_SYNCING : 0;
+    bits |= n->finality.waiting > n->epoch.params.depth ? NOT_READY_BEHIND : 0;
     bits |= h->draining_until_us != 0 ? NOT_READY_DRAINING : 0;
     return bits;
 }
