@@ -28,7 +28,7 @@ static void print_after(const char *name, const struct json_object *seen, const 
 {
     uint64_t start = doc_u64(seen, "lastBlockMs", 0);
     uint64_t at = doc_u64(seen, key, 0);
-    if (at != 0 && at >= start) {
+    if (start != 0 && at >= start) {
         printf("  %s +%" PRIu64 " ms", name, at - start);
     }
 }

@@ -14,9 +14,9 @@ enum { DEPTH = 3, IDLE_MS = 1000 };
 
 /* Made-up places: three regions at two providers. */
 static const struct domain places[] = {
-    {"alder", "alder-north", "north"},
-    {"alder", "alder-south", "south"},
-    {"birch", "birch-west", "west"},
+    {"alder", "north", "op-one"},
+    {"alder", "south", "op-two"},
+    {"birch", "west", "op-three"},
 };
 enum { PLACES = sizeof places / sizeof places[0] };
 

@@ -9,7 +9,14 @@
 #include "sequencer/cli/head_watch.h"
 #include "sequencer/cli/rpc_client.h"
 
-enum { TICK_MS = 5, LOOK_HEADS = 2, LOOK_US = 3000000, ANSWER_MS = 1000, CLOSE_LAG = 3 };
+enum {
+    TICK_MS = 5,
+    LOOK_HEADS = 2,
+    LOOK_US = 3000000,
+    ACT_US = 5000000,
+    ANSWER_MS = 1000,
+    CLOSE_LAG = 3
+};
 enum phase { PHASE_LOOK, PHASE_RESOLVE, PHASE_ACT, PHASE_MEASURE, PHASE_DONE };
 
 struct drill {
@@ -248,14 +255,13 @@ static void on_status(void *arg, const struct http_answer *a)
         index = doc_u64(doc_member(status, "leader"), "index", UINT64_MAX);
         json_object_put(status);
     }
-    d->pending--;
+    d->statuses--;
     if (d->phase != PHASE_RESOLVE) {
         return;
     }
     if (index < d->record->n) {
-        d->pending = 0;
         take_leader(d, index);
-    } else if (d->pending == 0) {
+    } else if (d->statuses == 0) {
         snprintf(d->why, d->why_len, "no node says who leads");
         finish(d, ERR_UNREACHABLE);
     }
@@ -269,11 +275,11 @@ static void resolve(struct drill *d)
     for (uint32_t i = 0; text != NULL && i < d->record->n; i++) {
         const struct http_request r = {d->record->node[i].rpc, text, n, NULL, ANSWER_MS};
         if (head_watch_up(d->watch, (int)i) && http_client_post(d->http, &r, on_status, d) == OK) {
-            d->pending++;
+            d->statuses++;
         }
     }
     free(text);
-    if (d->pending == 0) {
+    if (d->statuses == 0) {
         snprintf(d->why, d->why_len, "no node answers");
         finish(d, ERR_UNREACHABLE);
     }
@@ -328,6 +334,9 @@ static void on_tick(uv_timer_t *timer)
         look(d);
     } else if (d->phase == PHASE_MEASURE) {
         measure(d);
+    } else if (now_us() - d->since_us > ACT_US) {
+        snprintf(d->why, d->why_len, "no answer within %d ms", ACT_US / 1000);
+        finish(d, ERR_UNREACHABLE);
     }
 }
 
