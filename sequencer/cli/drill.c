@@ -35,7 +35,8 @@ struct drill {
     struct gap gap;
     uint64_t head[LIMIT_MEMBERS];
     uint64_t since_us; /* start of the phase */
-    uint32_t pending;  /* answers still to come */
+    uint32_t statuses; /* answers to come: who leads */
+    uint32_t pending;  /* answers to come: admin_chaos */
     uint32_t obeyed;
     uv_pipe_t pipe;
     uv_connect_t connect;
