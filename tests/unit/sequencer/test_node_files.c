@@ -1,0 +1,205 @@
+/* genesis.json read strictly; key files that only their owner may read. */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "node_kit.h"
+#include "sequencer/node/genesis_file.h"
+#include "sequencer/node/keyfile.h"
+
+struct world {
+    struct kit_dir dir;
+    char *genesis;       /* a good one, as text */
+    char why[512];
+};
+
+static int setup(void **state)
+{
+    struct world *w = calloc(1, sizeof *w);
+    struct genesis g;
+    assert_non_null(w);
+    kit_dir_make(&w->dir);
+    kit_genesis(&g);
+    assert_int_equal(genesis_file_write(&g, kit_path(&w->dir, "genesis.json"), w->why, sizeof w->why), OK);
+    w->genesis = kit_read(&w->dir, "genesis.json");
+    genesis_free(&g);
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+    kit_dir_remove(&w->dir);
+    free(w->genesis);
+    free(w);
+    return 0;
+}
+
+/* The good text with the first `from` replaced. */
+static char *with(const struct world *w, const char *from, const char *to)
+{
+    const char *at = strstr(w->genesis, from);
+    assert_non_null(at);
+    char *text = calloc(1, strlen(w->genesis) + strlen(to) + 1);
+    assert_non_null(text);
+    memcpy(text, w->genesis, (size_t)(at - w->genesis));
+    strcat(text, to);
+    strcat(text, at + strlen(from));
+    return text;
+}
+
+static void refuses(struct world *w, const char *from, const char *to, const char *words)
+{
+    struct genesis g;
+    char *text = with(w, from, to);
+    kit_write(&w->dir, "bad.json", text, 0644);
+    free(text);
+    assert_int_not_equal(genesis_file_read(&g, kit_path(&w->dir, "bad.json"), w->why, sizeof w->why), OK);
+    if (strstr(w->why, words) == NULL) {
+        fail_msg("expected \"%s\" in: %s", words, w->why);
+    }
+}
+
+static void genesis_comes_back(void **state)
+{
+    struct world *w = *state;
+    struct genesis g, read;
+    kit_genesis(&g);
+    assert_int_equal(genesis_file_read(&read, kit_path(&w->dir, "genesis.json"), w->why, sizeof w->why), OK);
+    struct hash a = genesis_hash(&g);
+    struct hash b = genesis_hash(&read);
+    assert_memory_equal(a.b, b.b, 32);
+    assert_false(hash_is_zero(&read.payload));
+    genesis_free(&g);
+    genesis_free(&read);
+}
+
+static void genesis_is_read_strictly(void **state)
+{
+    struct world *w = *state;
+    refuses(w, "\"devnet\"", "\"devent\"", "unknown key 'devent'");
+    refuses(w, "\"turnSlots\":8", "\"turnSlots\":\"8\"", "'turnSlots': expected int");
+    refuses(w, "\"turnSlots\":8", "\"turnSlots\":-8", "expected a whole number");
+    refuses(w, "\"weight\":1", "\"weight\":1,\"weight\":2", "a key stands twice");
+    refuses(w, "\"weight\":1", "\"weight\":1,\"wei\\u0067ht\":2", "with an escape");
+    refuses(w, "\"pace\":\"fixed\"", "\"pace\":\"quick\"", "expected \"fixed\" or \"demand\"");
+    refuses(w, "\"address\":\"0x", "\"address\":\"", "members[0]: 'address': expected an address");
+    refuses(w, "\"name\":\"node0\",", "", "members[0]: 'name' is missing");
+    refuses(w, "\"baseFee\":\"1000000000\"", "\"baseFee\":\"much\"", "expected an amount");
+    refuses(w, "\"chainId\"", "chainId", "bad.json: 2:");
+    refuses(w, "\"turnSlots\":8", "\"turnSlots\":0", "genesis:");
+}
+
+static void genesis_ends_with_its_text(void **state)
+{
+    struct world *w = *state;
+    struct genesis g;
+    char *text = calloc(1, strlen(w->genesis) + 8);
+    assert_non_null(text);
+    strcpy(text, w->genesis);
+    strcat(text, "{}");
+    kit_write(&w->dir, "bad.json", text, 0644);
+    free(text);
+    assert_int_not_equal(genesis_file_read(&g, kit_path(&w->dir, "bad.json"), w->why, sizeof w->why), OK);
+}
+
+static void make_key(struct world *w, struct secret_key *key)
+{
+    assert_int_equal(key_generate(key), OK);
+    assert_int_equal(keyfile_write(kit_path(&w->dir, "key.json"), key, bytes_of("secret", 6), true, w->why, sizeof w->why), OK);
+    kit_write(&w->dir, "password", "secret\n", 0600);
+}
+
+static enum err read_key(struct world *w, const char *name, struct secret_key *key)
+{
+    char path[256];
+    char password[256];
+    struct address a;
+    snprintf(path, sizeof path, "%s", kit_path(&w->dir, name));
+    snprintf(password, sizeof password, "%s", kit_path(&w->dir, "password"));
+    return keyfile_read(key, &a, path, password, w->why, sizeof w->why);
+}
+
+static void key_comes_back(void **state)
+{
+    struct world *w = *state;
+    struct secret_key key, read;
+    struct address a, b;
+    make_key(w, &key);
+    assert_int_equal(read_key(w, "key.json", &read), OK);
+    assert_memory_equal(key.b, read.b, 32);
+    assert_int_equal(key_address(&a, &key), OK);
+    assert_int_equal(keyfile_address(&b, kit_path(&w->dir, "key.json"), w->why, sizeof w->why), OK);
+    assert_memory_equal(a.b, b.b, 20);
+}
+
+static void key_is_never_overwritten(void **state)
+{
+    struct world *w = *state;
+    struct secret_key key;
+    make_key(w, &key);
+    assert_int_equal(keyfile_write(kit_path(&w->dir, "key.json"), &key, bytes_of("x", 1), true, w->why, sizeof w->why), ERR_IN_USE);
+}
+
+static void key_readable_by_others_is_refused(void **state)
+{
+    struct world *w = *state;
+    struct secret_key key;
+    make_key(w, &key);
+    assert_int_equal(chmod(kit_path(&w->dir, "key.json"), 0640), 0);
+    assert_int_equal(read_key(w, "key.json", &key), ERR_REFUSED);
+    assert_non_null(strstr(w->why, "mode 640"));
+    assert_non_null(strstr(w->why, "chmod 600"));
+    assert_int_equal(chmod(kit_path(&w->dir, "key.json"), 0600), 0);
+    assert_int_equal(chmod(kit_path(&w->dir, "password"), 0604), 0);
+    assert_int_equal(read_key(w, "key.json", &key), ERR_REFUSED);
+}
+
+static void key_behind_a_link_is_refused(void **state)
+{
+    struct world *w = *state;
+    struct secret_key key;
+    char target[256];
+    make_key(w, &key);
+    snprintf(target, sizeof target, "%s", kit_path(&w->dir, "key.json"));
+    assert_int_equal(symlink(target, kit_path(&w->dir, "link.json")), 0);
+    assert_int_equal(read_key(w, "link.json", &key), ERR_REFUSED);
+    assert_non_null(strstr(w->why, "symbolic link"));
+}
+
+static void wrong_password_and_wrong_file_are_told_apart(void **state)
+{
+    struct world *w = *state;
+    struct secret_key key;
+    make_key(w, &key);
+    kit_write(&w->dir, "password", "other", 0600);
+    assert_int_equal(read_key(w, "key.json", &key), ERR_REFUSED);
+    assert_non_null(strstr(w->why, "password"));
+    kit_write(&w->dir, "half.json", "{\"version\":3", 0600);
+    assert_int_equal(read_key(w, "half.json", &key), ERR_MALFORMED);
+    assert_int_equal(read_key(w, "none.json", &key), ERR_NOT_FOUND);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(genesis_comes_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(genesis_is_read_strictly, setup, teardown),
+        cmocka_unit_test_setup_teardown(genesis_ends_with_its_text, setup, teardown),
+        cmocka_unit_test_setup_teardown(key_comes_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(key_is_never_overwritten, setup, teardown),
+        cmocka_unit_test_setup_teardown(key_readable_by_others_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(key_behind_a_link_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(wrong_password_and_wrong_file_are_told_apart, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
