@@ -115,7 +115,7 @@ class Rpc:
         headers = {"Content-Type": "application/json"}
         if self.token:
             headers["Authorization"] = "Bearer " + self.token
-        body = document if isinstance(document, (bytes, str)) else json.dumps(document)
+        body = document if isinstance(document, bytes) else json.dumps(document)
         status, answer = self.http("POST", "/", body, headers)
         try:
             return json.loads(answer)
@@ -302,14 +302,15 @@ class Devnet:
         wait(lambda: self.rpc[node].head() >= start + count, limit_s, f"{count} more blocks")
 
     def metrics(self, index):
-        """Sums of a node's metrics by name, labels added up."""
+        """Sums of a node's metrics by name, labels added up; a name without series is 0."""
         at = Rpc(self.ready["nodes"][index]["admin"])
         status, text = at.http("GET", "/metrics")
         equal(status, 200, "GET /metrics")
         sums = collections.defaultdict(float)
         for line in text.decode().splitlines():
-            m = re.match(r"^(\w+)(?:\{.*\})? (\S+)$", line)
-            if m:
+            if m := re.match(r"^# TYPE (\w+) ", line):
+                sums[m.group(1)] += 0
+            elif m := re.match(r"^(\w+)(?:\{.*\})? (\S+)$", line):
                 sums[m.group(1)] += float(m.group(2))
         return sums
 

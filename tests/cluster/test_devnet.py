@@ -113,8 +113,8 @@ def check_refusals(net):
     refused(rpc, -32000, "invalid chain id", "eth_sendRawTransaction", wrong_chain)
     too_much, _ = ethereum.transfer(key, 0, to, 10**30, 41197)
     refused(rpc, -32000, "insufficient funds", "eth_sendRawTransaction", too_much)
-    cheap, _ = ethereum.transfer(key, 0, to, 1, 41197, max_fee=1, tip=1)
-    refused(rpc, -32000, "", "eth_sendRawTransaction", cheap)
+    upside_down, _ = ethereum.transfer(key, 0, to, 1, 41197, max_fee=1, tip=2)
+    refused(rpc, -32000, "max priority fee per gas higher", "eth_sendRawTransaction", upside_down)
     refused(rpc, -32000, "", "eth_sendRawTransaction", "0x02c0")
     equal(rpc.post(b"{nonsense")["error"]["code"], -32700, "code of what is no JSON")
     batch = [{"jsonrpc": "2.0", "id": i, "method": "eth_chainId"} for i in range(3)]

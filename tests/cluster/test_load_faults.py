@@ -73,7 +73,8 @@ def check_report(net, load, faults):
     equal(report["replacedBlocks"], 0, "replaced blocks")
     equal(report["differingBlocks"], 0, "blocks that differ between nodes")
     equal(report["nodesAbsent"], [], "nodes absent from the audit")
-    equal(report["confirmed"], report["accepted"], "confirmed")
+    # More than accepted: a node may die between taking a transfer and answering for it.
+    require(report["confirmed"] >= report["accepted"], f"confirmed {report['confirmed']}")
     require(report["accepted"] >= 0.9 * RATE * SECONDS, f"only {report['accepted']} were accepted")
     equal(code, 0, "exit code of bench load")
 
