@@ -6,7 +6,7 @@
 
 #include "sequencer/node/parts.h"
 
-/* ---- chaos ---------------------------------------------------------------------------------------- */
+/* ---- chaos ----------------------------------------------------------------------------------- */
 
 static void apply_faults(struct node *n)
 {
@@ -113,14 +113,15 @@ static void admin_chaos(struct node *n, const struct rpc_query *q, struct rpc_an
     if (!chaos_act(n, q->text, value)) {
         a->err = ERR_USAGE;
         a->code = -32602;
-        a->why = "unknown fault or parameter; known: partition [members], heal, slow ms, drop percent, stall, unstall, skew ms, status";
+        a->why = "unknown fault or parameter; known: partition [members], heal, slow ms, drop "
+                 "percent, stall, unstall, skew ms, status";
         return;
     }
     log_write(LOG_WARN, "node", "devnet fault", LOG_STR("action", q->text), NULL);
     a->doc = faults_doc(n);
 }
 
-/* ---- peers ------------------------------------------------------------------------------------------- */
+/* ---- peers ----------------------------------------------------------------------------------- */
 
 static struct json_object *peer_doc(const struct node *n, uint32_t i)
 {
@@ -156,7 +157,7 @@ static struct json_object *peers_doc(const struct node *n)
     return list;
 }
 
-/* ---- the one question ---------------------------------------------------------------------------------- */
+/* ---- the one question ------------------------------------------------------------------------ */
 
 static void admin_log_level(const struct rpc_query *q, struct rpc_answer *a)
 {
@@ -178,7 +179,8 @@ static void admin_drain(struct node *n, uint64_t seconds)
     n->health.hand_over = false;
 }
 
-void admin_answer(void *node, enum rpc_admin_call call, const struct rpc_query *q, rpc_answer_cb cb, void *arg)
+void admin_answer(void *node, enum rpc_admin_call call, const struct rpc_query *q, rpc_answer_cb cb,
+                  void *arg)
 {
     struct node *n = node;
     struct rpc_answer a = {.err = OK};

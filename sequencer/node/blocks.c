@@ -146,7 +146,8 @@ struct block_entry *blocks_put_head(struct node *n, const struct block_head *hea
     return e;
 }
 
-bool blocks_put_body(struct node *n, struct block_entry *e, struct bytes body, enum entry_body state)
+bool blocks_put_body(struct node *n, struct block_entry *e, struct bytes body,
+                     enum entry_body state)
 {
     uint8_t *copy = malloc(body.n > 0 ? body.n : 1);
     if (copy == NULL) {
@@ -174,7 +175,8 @@ static void fill_from_disk(struct node *n, struct block_entry *e)
         return;
     }
     struct block_entry *same = blocks_put_head(n, &b.head);
-    bool whole = !blocks_is_empty(&b.head.header) && b.body.n == b.head.header.body_len && b.body.n > 0;
+    bool whole =
+        !blocks_is_empty(&b.head.header) && b.body.n == b.head.header.body_len && b.body.n > 0;
     if (same == e && e->has_head && e->body == NULL && whole) {
         blocks_put_body(n, e, b.body, ENTRY_LOADED);
         e->stored = true;
@@ -188,7 +190,8 @@ struct block_entry *blocks_load(struct node *n, const struct hash *hash)
     if (e == NULL) {
         return NULL;
     }
-    bool complete = e->has_head && (blocks_is_empty(&e->head.header) || e->body_state != ENTRY_NONE);
+    bool complete =
+        e->has_head && (blocks_is_empty(&e->head.header) || e->body_state != ENTRY_NONE);
     if (!complete && (!e->has_head || e->stored || e->final)) {
         fill_from_disk(n, e);
     }
@@ -208,7 +211,8 @@ void blocks_store(struct node *n, struct block_entry *e)
 {
     struct block b = {.head = e->head};
     bool whole = blocks_is_empty(&e->head.header);
-    if (e->body_state == ENTRY_GOOD || e->body_state == ENTRY_CHECKING || e->body_state == ENTRY_LOADED) {
+    if (e->body_state == ENTRY_GOOD || e->body_state == ENTRY_CHECKING ||
+        e->body_state == ENTRY_LOADED) {
         b.body = bytes_of(e->body, e->body_len);
         whole = true;
     }
@@ -222,7 +226,8 @@ void blocks_forget_below(struct node *n, uint64_t slot)
     struct block_entry *e, *next;
     DL_FOREACH_SAFE(n->blocks.lru, e, next)
     {
-        if (e->has_head && e->head.header.slot <= slot && !e->final && !e->done && e->pins == 0 && e->body_state != ENTRY_CHECKING) {
+        if (e->has_head && e->head.header.slot <= slot && !e->final && !e->done && e->pins == 0 &&
+            e->body_state != ENTRY_CHECKING) {
             if (e->in_queue) {
                 continue;
             }

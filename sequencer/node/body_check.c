@@ -48,7 +48,8 @@ static bool alloc_txs(struct block_entry *e, uint32_t count)
     e->tx_sender = calloc(count + 1, sizeof *e->tx_sender);
     e->tx_nonce = calloc(count + 1, sizeof *e->tx_nonce);
     struct bytes *raw = calloc(count + 1, sizeof *raw);
-    bool ok = raw != NULL && e->tx != NULL && e->tx_hash != NULL && e->tx_sender != NULL && e->tx_nonce != NULL;
+    bool ok = raw != NULL && e->tx != NULL && e->tx_hash != NULL && e->tx_sender != NULL &&
+              e->tx_nonce != NULL;
     if (ok) {
         body_split(bytes_of(e->body, e->body_len), raw, count);
         for (uint32_t i = 0; i < count; i++) {
@@ -187,7 +188,8 @@ static void root_good(struct node *n, struct block_entry *e)
 static void root_known(struct node *n, struct block_entry *e, const struct hash *root)
 {
     if (!hash_equal(root, &e->head.header.body_root)) {
-        log_write(LOG_WARN, "node", "a body does not hash to its block's root: dropped", LOG_HASH("block", &e->hash), NULL);
+        log_write(LOG_WARN, "node", "a body does not hash to its block's root: dropped",
+                  LOG_HASH("block", &e->hash), NULL);
         blocks_drop_body(n, e);
         return;
     }

@@ -34,7 +34,8 @@ static struct build *build_slot(struct node *n)
     return oldest;
 }
 
-static void answer(struct node *n, uint64_t number, const struct execution_result *r, const struct build *b)
+static void answer(struct node *n, uint64_t number, const struct execution_result *r,
+                   const struct build *b)
 {
     struct event e = {.kind = EVENT_BUILT, .peer = -1};
     e.u.built.build = number;
@@ -70,13 +71,15 @@ static void built(void *arg, const struct execution_result *r)
     struct node *n = b->node;
     uint64_t number = b->number;
     health_client_answered(n);
-    metrics_observe(n->metrics, METRIC_EXECUTION_SECONDS, n->book.op_label[0], (double)(driver_now() - b->asked_us) / 1e6);
+    metrics_observe(n->metrics, METRIC_EXECUTION_SECONDS, n->book.op_label[0],
+                    (double)(driver_now() - b->asked_us) / 1e6);
     if (b->cancelled) {
         build_release(b);
         return;
     }
     if (r->status != EXECUTION_VALID || !keep_body(b, r)) {
-        log_write(LOG_WARN, "execution", "no payload", LOG_STR("why", r->why == NULL ? "" : r->why), NULL);
+        log_write(LOG_WARN, "execution", "no payload", LOG_STR("why", r->why == NULL ? "" : r->why),
+                  NULL);
         build_release(b);
         answer(n, number, NULL, NULL);
         return;
@@ -98,7 +101,8 @@ static uint32_t candidates(struct node *n, const struct effect *e)
     uint32_t most = s->halving.most == 0 ? LIMIT_BODY_TXS : builder_max_txs(&s->halving);
     uint32_t max = e->u.build.max_txs == 0 || e->u.build.max_txs > most ? most : e->u.build.max_txs;
     taken_chain(n, &s->taken, &e->u.build.parent);
-    uint32_t count = mempool_select(n->mempool, s->candidate, max, n->epoch.params.gas_limit, taken_has, &s->taken);
+    uint32_t count = mempool_select(n->mempool, s->candidate, max, n->epoch.params.gas_limit,
+                                    taken_has, &s->taken);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < count; i++) {
         if (s->halving.aside == 0 || !builder_is_aside(&s->halving, &s->candidate[i].hash)) {
@@ -121,7 +125,8 @@ void build_verdict(struct node *n, const struct block_entry *e, bool good)
     if (good) {
         builder_block_ok(b, e->txs);
     } else if (builder_block_failed(b, e->tx_hash, e->txs)) {
-        log_write(LOG_ERROR, "node", "a transaction cannot be executed and is set aside", LOG_HASH("hash", &e->tx_hash[0]), NULL);
+        log_write(LOG_ERROR, "node", "a transaction cannot be executed and is set aside",
+                  LOG_HASH("hash", &e->tx_hash[0]), NULL);
         mempool_remove(n->mempool, &e->tx_hash[0]);
     }
 }
@@ -176,7 +181,8 @@ void build_proposed(struct node *n, const struct block_head *head)
     }
     for (int i = 0; i < BUILDS; i++) {
         struct build *b = &n->builds.build[i];
-        if (b->state == BUILD_KEPT && b->body_len == head->header.body_len && hash_equal(&b->body_root, &head->header.body_root)) {
+        if (b->state == BUILD_KEPT && b->body_len == head->header.body_len &&
+            hash_equal(&b->body_root, &head->header.body_root)) {
             /* The root was computed from these very bytes: as good as loaded from own disk. */
             if (blocks_put_body(n, e, bytes_of(b->body, b->body_len), ENTRY_LOADED)) {
                 body_check(n, e);

@@ -43,7 +43,7 @@ static void put_bool(struct json_object *o, const char *key, bool v)
     json_object_object_add(o, key, json_object_new_boolean(v));
 }
 
-/* ---- members -------------------------------------------------------------------------------------- */
+/* ---- members --------------------------------------------------------------------------------- */
 
 static struct json_object *domain_doc(const struct domain *d)
 {
@@ -64,7 +64,8 @@ static void put_own_state(struct node *n, struct json_object *o, const struct co
     put_u64(o, "lastHeardMs", 0);
 }
 
-static void put_peer_state(struct node *n, struct json_object *o, uint32_t i, const struct core_view *v)
+static void put_peer_state(struct node *n, struct json_object *o, uint32_t i,
+                           const struct core_view *v)
 {
     struct p2p_peer_stats s;
     const struct peer_view *p = &n->peer[i];
@@ -110,7 +111,7 @@ struct json_object *documents_members(struct node *n)
     return list;
 }
 
-/* ---- status --------------------------------------------------------------------------------------- */
+/* ---- status ---------------------------------------------------------------------------------- */
 
 static struct json_object *leader_doc(const struct node *n, int leader)
 {
@@ -127,7 +128,9 @@ static struct json_object *self_doc(struct node *n, const struct core_view *v)
 {
     struct rpc_readiness r;
     chain_backend.readiness(n, &r);
-    const char *role = n->self < 0 || v->amnesiac || v->stopped ? "observer" : v->leader == n->self ? "leader" : "standby";
+    const char *role = n->self < 0 || v->amnesiac || v->stopped ? "observer"
+                       : v->leader == n->self                   ? "leader"
+                                                                : "standby";
     struct json_object *o = json_object_new_object();
     json_object_object_add(o, "index", n->self < 0 ? NULL : json_object_new_int(n->self));
     json_object_object_add(o, "address", json_address(&n->address));
@@ -169,7 +172,8 @@ static struct json_object *stall_doc(const struct core_view *v)
     struct json_object *o = json_object_new_object();
     put_text(o, "state", any ? stall_word(v->stall_reason) : "ok");
     put_u64(o, "sinceMs", any ? (driver_now() - v->stall_since_us) / 1000 : 0);
-    json_object_object_add(o, "reason", any ? json_object_new_string(skip_reason_name(v->stall_reason)) : NULL);
+    json_object_object_add(o, "reason",
+                           any ? json_object_new_string(skip_reason_name(v->stall_reason)) : NULL);
     return o;
 }
 
@@ -221,7 +225,7 @@ struct json_object *documents_status(struct node *n)
     return o;
 }
 
-/* ---- schedule, epoch -------------------------------------------------------------------------------- */
+/* ---- schedule, epoch ------------------------------------------------------------------------- */
 
 struct json_object *documents_schedule(struct node *n, uint64_t count)
 {
@@ -265,7 +269,7 @@ struct json_object *documents_epoch(struct node *n)
     return o;
 }
 
-/* ---- the one question ---------------------------------------------------------------------------------- */
+/* ---- the one question ------------------------------------------------------------------------ */
 
 static bool certificate_number(struct node *n, const struct rpc_query *q, uint64_t *out)
 {
@@ -277,7 +281,8 @@ static bool certificate_number(struct node *n, const struct rpc_query *q, uint64
     return *out != 0;
 }
 
-void documents_answer(void *node, enum rpc_document kind, const struct rpc_query *q, rpc_answer_cb cb, void *arg)
+void documents_answer(void *node, enum rpc_document kind, const struct rpc_query *q,
+                      rpc_answer_cb cb, void *arg)
 {
     struct node *n = node;
     struct rpc_answer a = {.err = OK};

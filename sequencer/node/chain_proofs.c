@@ -52,7 +52,8 @@ static void put_signers(struct json_object *o, const struct certificate *c)
     for (int i = 0; i < LIMIT_MEMBERS; i++) {
         if ((c->signers & 1u << i) != 0) {
             json_object_array_add(signers, json_object_new_int(i));
-            json_object_array_add(signatures, json_hex(c->signature[k].b, sizeof c->signature[k].b));
+            json_object_array_add(signatures,
+                                  json_hex(c->signature[k].b, sizeof c->signature[k].b));
             k++;
         }
     }
@@ -133,7 +134,8 @@ static struct json_object *proof_nodes(const uint8_t *proof, size_t len)
     return list;
 }
 
-static struct json_object *inclusion_proof(struct bytes body, uint32_t index, struct json_object **raw)
+static struct json_object *inclusion_proof(struct bytes body, uint32_t index,
+                                           struct json_object **raw)
 {
     uint32_t count = 0;
     uint8_t *proof = NULL;
@@ -146,7 +148,8 @@ static struct json_object *inclusion_proof(struct bytes body, uint32_t index, st
     if (tx != NULL) {
         body_split(body, tx, count);
         *raw = json_hex(tx[index].p, tx[index].n);
-        nodes = trie_list_proof(tx, count, index, &proof, &len) == OK ? proof_nodes(proof, len) : NULL;
+        nodes =
+            trie_list_proof(tx, count, index, &proof, &len) == OK ? proof_nodes(proof, len) : NULL;
     }
     free(proof);
     free(tx);
@@ -158,7 +161,8 @@ struct json_object *documents_receipt_proof(struct node *n, const struct hash *t
     uint64_t number = 0;
     uint32_t index = 0;
     struct rpc_block b;
-    if (!view_ready(n) || !view_find_tx(n, tx, &number, &index) || chain_backend.block_by_number(n, number, &b) != OK) {
+    if (!view_ready(n) || !view_find_tx(n, tx, &number, &index) ||
+        chain_backend.block_by_number(n, number, &b) != OK) {
         return NULL;
     }
     struct block_entry *e = view_by_payload(n, &b.hash);
@@ -177,7 +181,8 @@ struct json_object *documents_receipt_proof(struct node *n, const struct hash *t
     put_u64(o, "transactionIndex", index);
     put_u64(o, "blockNumber", number);
     json_object_object_add(o, "blockHash", json_hash(&b.hash));
-    json_object_object_add(o, "payloadHeader", json_hex(header, payload_header_encode(header, &e->info)));
+    json_object_object_add(o, "payloadHeader",
+                           json_hex(header, payload_header_encode(header, &e->info)));
     json_object_object_add(o, "proof", nodes);
     json_object_object_add(o, "header", header_doc(&e->head.header));
     json_object_object_add(o, "certificate", cert);

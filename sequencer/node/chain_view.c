@@ -9,7 +9,7 @@
 
 enum { SETTLE_US = 2000000 };
 
-/* ---- may `latest` be served? --------------------------------------------------------------------- */
+/* ---- may `latest` be served? ----------------------------------------------------------------- */
 
 /* The highest slot that members of weight >= A showed as final when first heard; false: too few. */
 static bool shown_by_others(const struct node *n, uint64_t *out)
@@ -52,12 +52,13 @@ bool view_ready(struct node *n)
     return f->caught_up;
 }
 
-/* ---- blocks --------------------------------------------------------------------------------------- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 static bool load_info(struct node *n, const struct hash *payload, struct payload_info *out)
 {
     struct storage_buffer buf = {0};
-    bool ok = storage_get(n->storage, TABLE_RECEIPTS, bytes_of(payload->b, sizeof payload->b), &buf) == OK &&
+    bool ok = storage_get(n->storage, TABLE_RECEIPTS, bytes_of(payload->b, sizeof payload->b),
+                          &buf) == OK &&
               payload_info_decode(out, bytes_of(buf.p, buf.n)) == OK;
     free(buf.p);
     return ok;
@@ -198,7 +199,7 @@ static enum err head(void *ctx, enum rpc_tag tag, uint64_t *number, struct hash 
     return OK;
 }
 
-/* ---- transactions ------------------------------------------------------------------------------------ */
+/* ---- transactions ---------------------------------------------------------------------------- */
 
 bool view_find_tx(struct node *n, const struct hash *tx, uint64_t *number, uint32_t *index)
 {
@@ -209,7 +210,9 @@ bool view_find_tx(struct node *n, const struct hash *tx, uint64_t *number, uint3
         return true;
     }
     struct storage_buffer buf = {0};
-    bool found = storage_get(n->storage, TABLE_TX_INDEX, bytes_of(tx->b, sizeof tx->b), &buf) == OK && buf.n == 12;
+    bool found =
+        storage_get(n->storage, TABLE_TX_INDEX, bytes_of(tx->b, sizeof tx->b), &buf) == OK &&
+        buf.n == 12;
     if (found) {
         *number = load_be64(buf.p);
         *index = load_be32(buf.p + 8);
@@ -267,14 +270,15 @@ static void submit(void *ctx, struct bytes raw, rpc_submit_cb cb, void *arg)
     intake_submit(ctx, raw, cb, arg);
 }
 
-/* ---- accounts ------------------------------------------------------------------------------------------ */
+/* ---- accounts -------------------------------------------------------------------------------- */
 
 struct question {
     rpc_account_cb cb;
     void *arg;
 };
 
-static void account_answer(void *arg, enum err e, const struct ledger_account *acc, const uint8_t *proof, size_t proof_len)
+static void account_answer(void *arg, enum err e, const struct ledger_account *acc,
+                           const uint8_t *proof, size_t proof_len)
 {
     struct question *q = arg;
     struct rpc_account a = {.err = e};
@@ -287,7 +291,8 @@ static void account_answer(void *arg, enum err e, const struct ledger_account *a
     free(q);
 }
 
-static void account(void *ctx, const struct hash *block, const struct address *a, bool proof, rpc_account_cb cb, void *arg)
+static void account(void *ctx, const struct hash *block, const struct address *a, bool proof,
+                    rpc_account_cb cb, void *arg)
 {
     struct node *n = ctx;
     const struct hash *payload = block == NULL ? &n->finality.latest_payload : block;
@@ -309,7 +314,7 @@ static void account(void *ctx, const struct hash *block, const struct address *a
     ledger_service_query(n->ledger, payload, a, proof, account_answer, q);
 }
 
-/* ---- readiness, figures ---------------------------------------------------------------------------------- */
+/* ---- readiness, figures ---------------------------------------------------------------------- */
 
 const char *health_reason(uint32_t bit)
 {

@@ -13,7 +13,7 @@
 
 struct base {
     char cwd[CONFIG_TEXT];
-    char config[2 * CONFIG_TEXT];   /* absolute path of the file; empty: none */
+    char config[2 * CONFIG_TEXT]; /* absolute path of the file; empty: none */
 };
 
 static void defaults(struct config *c)
@@ -21,7 +21,8 @@ static void defaults(struct config *c)
     char why[64];
     memset(c, 0, sizeof *c);
     for (size_t i = 0; i < config_keys_n; i++) {
-        enum err e = config_key_set(c, &config_keys[i], config_keys[i].otherwise, "", why, sizeof why);
+        enum err e =
+            config_key_set(c, &config_keys[i], config_keys[i].otherwise, "", why, sizeof why);
         (void)e; /* the table's own values fit: a test sets them all */
     }
 }
@@ -51,7 +52,8 @@ static enum err from_environment(struct config *c, const struct base *b, char *w
         }
         name[n] = '\0';
         const char *value = getenv(name);
-        if (value != NULL && config_key_set(c, &config_keys[i], value, b->cwd, what, sizeof what) != OK) {
+        if (value != NULL &&
+            config_key_set(c, &config_keys[i], value, b->cwd, what, sizeof what) != OK) {
             snprintf(why, why_len, "%s='%.60s': %s", name, value, what);
             return ERR_CONFIG;
         }
@@ -71,7 +73,8 @@ static enum err unknown_flag(const char *flag, char *why, size_t why_len)
 }
 
 /* Takes one option; `*i` moves past what it used. */
-static enum err take_flag(struct config *c, const struct base *b, int argc, char **argv, int *i, char *why, size_t why_len)
+static enum err take_flag(struct config *c, const struct base *b, int argc, char **argv, int *i,
+                          char *why, size_t why_len)
 {
     char name[64];
     char what[192];
@@ -105,7 +108,8 @@ static enum err take_flag(struct config *c, const struct base *b, int argc, char
     return OK;
 }
 
-static enum err from_flags(struct config *c, const struct base *b, int argc, char **argv, char *why, size_t why_len)
+static enum err from_flags(struct config *c, const struct base *b, int argc, char **argv, char *why,
+                           size_t why_len)
 {
     for (int i = 0; i < argc;) {
         TRY(take_flag(c, b, argc, argv, &i, why, why_len));
@@ -113,7 +117,8 @@ static enum err from_flags(struct config *c, const struct base *b, int argc, cha
     return OK;
 }
 
-static enum err in_dir(char to[CONFIG_TEXT], const struct config *c, const char *file, char *why, size_t why_len)
+static enum err in_dir(char to[CONFIG_TEXT], const struct config *c, const char *file, char *why,
+                       size_t why_len)
 {
     if (to[0] != '\0') {
         return OK;
@@ -131,7 +136,8 @@ static enum err derive(struct config *c, const struct base *b, char *why, size_t
     if (c->dir[0] == '\0') {
         const char *slash = strrchr(b->config, '/');
         int n = slash == NULL ? 0 : (int)(slash - b->config);
-        snprintf(c->dir, sizeof c->dir, "%.*s", n == 0 ? (int)strlen(b->cwd) : n, n == 0 ? b->cwd : b->config);
+        snprintf(c->dir, sizeof c->dir, "%.*s", n == 0 ? (int)strlen(b->cwd) : n,
+                 n == 0 ? b->cwd : b->config);
     }
     TRY(in_dir(c->genesis, c, "genesis.json", why, why_len));
     TRY(in_dir(c->key, c, "key.json", why, why_len));
@@ -154,8 +160,10 @@ static enum err check(const struct config *c, char *why, size_t why_len)
         snprintf(why, why_len, "el '%.60s': expected ledger, the built-in execution client", c->el);
     } else if (c->rpc[0] == '\0') {
         snprintf(why, why_len, "rpc: expected host:port, for example 127.0.0.1:8545");
-    } else if (c->fee_recipient[0] != '\0' && !hex_decode(address, sizeof address, c->fee_recipient)) {
-        snprintf(why, why_len, "fee-recipient '%s': expected an address of 40 hex digits", c->fee_recipient);
+    } else if (c->fee_recipient[0] != '\0' &&
+               !hex_decode(address, sizeof address, c->fee_recipient)) {
+        snprintf(why, why_len, "fee-recipient '%s': expected an address of 40 hex digits",
+                 c->fee_recipient);
     } else {
         return OK;
     }
@@ -172,7 +180,8 @@ enum err config_load(struct config *out, int argc, char **argv, char *why, size_
     defaults(out);
     const char *file = find_config_flag(argc, argv);
     if (file != NULL) {
-        snprintf(b.config, sizeof b.config, "%s%s%.255s", file[0] == '/' ? "" : b.cwd, file[0] == '/' ? "" : "/", file);
+        snprintf(b.config, sizeof b.config, "%s%s%.255s", file[0] == '/' ? "" : b.cwd,
+                 file[0] == '/' ? "" : "/", file);
         TRY(config_yaml_read(out, b.config, why, why_len));
     }
     TRY(from_environment(out, &b, why, why_len));
@@ -181,7 +190,7 @@ enum err config_load(struct config *out, int argc, char **argv, char *why, size_
     return check(out, why, why_len);
 }
 
-/* ---- writing, help ------------------------------------------------------------------------------- */
+/* ---- writing, help --------------------------------------------------------------------------- */
 
 static void write_text(FILE *f, const char *name, const char *value)
 {
@@ -195,7 +204,8 @@ static void write_text(FILE *f, const char *name, const char *value)
     fputs("\"\n", f);
 }
 
-static void write_key(FILE *f, const struct config *c, const struct config *plain, const struct config_key *key)
+static void write_key(FILE *f, const struct config *c, const struct config *plain,
+                      const struct config_key *key)
 {
     const char *value = (const char *)c + key->offset;
     if (memcmp(value, (const char *)plain + key->offset, key->size) == 0) {
@@ -235,8 +245,10 @@ enum err config_write(const struct config *c, const char *path)
 void config_print_help(void)
 {
     puts("usage: baton node --config FILE [--key value …]\n\n"
-         "Runs one node until SIGINT or SIGTERM. Every key below may stand in the file (key: value),\n"
-         "in the environment (BATON_KEY) and on the command line (--key value); the last one wins.\n");
+         "Runs one node until SIGINT or SIGTERM. Every key below may stand in the file (key: "
+         "value),\n"
+         "in the environment (BATON_KEY) and on the command line (--key value); the last one "
+         "wins.\n");
     for (size_t i = 0; i < config_keys_n; i++) {
         const struct config_key *k = &config_keys[i];
         printf("  --%-18s %s", k->name, k->help);

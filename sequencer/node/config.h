@@ -14,23 +14,23 @@
 enum { CONFIG_TEXT = 256 };
 
 struct config {
-    char dir[CONFIG_TEXT];          /* the node's directory */
-    char genesis[CONFIG_TEXT];      /* genesis.json */
-    char key[CONFIG_TEXT];          /* keystore v3; default DIR/key.json */
-    char password[CONFIG_TEXT];     /* file with its password; default DIR/password */
+    char dir[CONFIG_TEXT];      /* the node's directory */
+    char genesis[CONFIG_TEXT];  /* genesis.json */
+    char key[CONFIG_TEXT];      /* keystore v3; default DIR/key.json */
+    char password[CONFIG_TEXT]; /* file with its password; default DIR/password */
     char safety_dir[CONFIG_TEXT];
     char name[32];
-    char rpc[CONFIG_TEXT];          /* host:port of JSON-RPC, WebSocket, status page */
-    char admin[CONFIG_TEXT];        /* host:port of admin methods and metrics */
-    char admin_token[CONFIG_TEXT];  /* file with the bearer token; default DIR/admin.token */
-    char p2p[CONFIG_TEXT];          /* host:port of the peer listener */
-    char log[CONFIG_TEXT];          /* file; empty: standard error */
+    char rpc[CONFIG_TEXT];         /* host:port of JSON-RPC, WebSocket, status page */
+    char admin[CONFIG_TEXT];       /* host:port of admin methods and metrics */
+    char admin_token[CONFIG_TEXT]; /* file with the bearer token; default DIR/admin.token */
+    char p2p[CONFIG_TEXT];         /* host:port of the peer listener */
+    char log[CONFIG_TEXT];         /* file; empty: standard error */
     char log_level[16];
-    char trace[CONFIG_TEXT];        /* every core event, replayable; empty: off */
-    char fee_recipient[48];         /* address; empty: the member's own */
-    char cors[CONFIG_TEXT];         /* allowed origins, comma separated, * for all */
-    char hosts[CONFIG_TEXT];        /* allowed Host headers */
-    char el[CONFIG_TEXT];           /* ledger */
+    char trace[CONFIG_TEXT]; /* every core event, replayable; empty: off */
+    char fee_recipient[48];  /* address; empty: the member's own */
+    char cors[CONFIG_TEXT];  /* allowed origins, comma separated, * for all */
+    char hosts[CONFIG_TEXT]; /* allowed Host headers */
+    char el[CONFIG_TEXT];    /* ledger */
     uint64_t head_stall_ms;
     bool vow_never_signed;
 };

@@ -8,15 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONFIG_KIND_TEXT CONFIG_TEXT_KIND
-#define CONFIG_KIND_PATH CONFIG_PATH
+#define CONFIG_KIND_TEXT  CONFIG_TEXT_KIND
+#define CONFIG_KIND_PATH  CONFIG_PATH
 #define CONFIG_KIND_PLACE CONFIG_PLACE
-#define CONFIG_KIND_MS CONFIG_MS
-#define CONFIG_KIND_FLAG CONFIG_FLAG
+#define CONFIG_KIND_MS    CONFIG_MS
+#define CONFIG_KIND_FLAG  CONFIG_FLAG
 
 const struct config_key config_keys[] = {
-#define KEY(field, name, kind, otherwise, help)                                                \
-    {name, CONFIG_KIND_##kind, offsetof(struct config, field), sizeof(((struct config *)0)->field), otherwise, help},
+#define KEY(field, name, kind, otherwise, help)                                                    \
+    {name,                                                                                         \
+     CONFIG_KIND_##kind,                                                                           \
+     offsetof(struct config, field),                                                               \
+     sizeof(((struct config *)0)->field),                                                          \
+     otherwise,                                                                                    \
+     help},
 #include "sequencer/node/config.def"
 #undef KEY
 };
@@ -95,7 +100,8 @@ static enum err set_text(char *to, size_t size, const char *value, char *why, si
     return OK;
 }
 
-static enum err set_path(char *to, size_t size, const char *value, const char *base, char *why, size_t why_len)
+static enum err set_path(char *to, size_t size, const char *value, const char *base, char *why,
+                         size_t why_len)
 {
     char whole[2 * CONFIG_TEXT];
     if (value[0] == '\0' || value[0] == '/') {
@@ -113,7 +119,8 @@ static enum err set_path(char *to, size_t size, const char *value, const char *b
 static bool is_place(const char *value)
 {
     const char *colon = strrchr(value, ':');
-    if (colon == NULL || colon == value || !isdigit((unsigned char)colon[1]) || strlen(colon + 1) > 5) {
+    if (colon == NULL || colon == value || !isdigit((unsigned char)colon[1]) ||
+        strlen(colon + 1) > 5) {
         return false;
     }
     char *end;
@@ -123,7 +130,10 @@ static bool is_place(const char *value)
 
 static bool read_ms(const char *value, uint64_t *out)
 {
-    static const struct { const char *unit; uint64_t ms; } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+    static const struct {
+        const char *unit;
+        uint64_t ms;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
     char *end;
     errno = 0;
     if (!isdigit((unsigned char)value[0])) {
@@ -139,7 +149,8 @@ static bool read_ms(const char *value, uint64_t *out)
     return false;
 }
 
-enum err config_key_set(struct config *c, const struct config_key *key, const char *value, const char *base, char *why, size_t why_len)
+enum err config_key_set(struct config *c, const struct config_key *key, const char *value,
+                        const char *base, char *why, size_t why_len)
 {
     char *to = (char *)c + key->offset;
     uint64_t ms = 0;

@@ -20,7 +20,8 @@ const struct config_key *config_key_find(const char *name);
 /* The key that was probably meant, or NULL. */
 const char *config_key_suggest(const char *name);
 /* Sets one value; paths relative to `base`. On error what was expected stands in `why`. */
-enum err config_key_set(struct config *c, const struct config_key *key, const char *value, const char *base, char *why, size_t why_len) MUST_USE;
+enum err config_key_set(struct config *c, const struct config_key *key, const char *value,
+                        const char *base, char *why, size_t why_len) MUST_USE;
 
 /* Reads a file into `out`; errors say file:line:column. */
 enum err config_yaml_read(struct config *out, const char *path, char *why, size_t why_len) MUST_USE;

@@ -35,7 +35,8 @@ static enum err take_key(struct reading *r, const yaml_event_t *e, const char *n
         if (meant != NULL) {
             snprintf(what, sizeof what, "unknown key '%.40s'; did you mean '%s'?", name, meant);
         } else {
-            snprintf(what, sizeof what, "unknown key '%.40s'; `baton node --help` lists the keys", name);
+            snprintf(what, sizeof what, "unknown key '%.40s'; `baton node --help` lists the keys",
+                     name);
         }
         return fail(r, &e->start_mark, what);
     }
@@ -55,7 +56,8 @@ static enum err take_scalar(struct reading *r, const yaml_event_t *e)
         return fail(r, &e->start_mark, "a zero character stands here; remove it");
     }
     if (!r->inside) {
-        return e->data.scalar.length == 0 ? OK : fail(r, &e->start_mark, "expected `key: value` lines");
+        return e->data.scalar.length == 0 ? OK
+                                          : fail(r, &e->start_mark, "expected `key: value` lines");
     }
     if (r->key == NULL) {
         return take_key(r, e, text);
@@ -132,14 +134,17 @@ enum err config_yaml_read(struct config *out, const char *path, char *why, size_
     folder_of(r.base, path);
     FILE *f = fopen(path, "re");
     if (f == NULL) {
-        snprintf(why, why_len, "%s cannot be read; give the configuration with --config FILE", path);
+        snprintf(why, why_len, "%s cannot be read; give the configuration with --config FILE",
+                 path);
         return ERR_CONFIG;
     }
-    bool small = fseek(f, 0, SEEK_END) == 0 && ftell(f) <= LIMIT_CONFIG_BYTES && fseek(f, 0, SEEK_SET) == 0;
+    bool small =
+        fseek(f, 0, SEEK_END) == 0 && ftell(f) <= LIMIT_CONFIG_BYTES && fseek(f, 0, SEEK_SET) == 0;
     yaml_parser_t parser;
     if (!small || yaml_parser_initialize(&parser) == 0) {
         fclose(f);
-        snprintf(why, why_len, "%s is no file of at most %d bytes; give a node.yaml", path, (int)LIMIT_CONFIG_BYTES);
+        snprintf(why, why_len, "%s is no file of at most %d bytes; give a node.yaml", path,
+                 (int)LIMIT_CONFIG_BYTES);
         return ERR_CONFIG;
     }
     yaml_parser_set_input_file(&parser, f);

@@ -22,7 +22,8 @@ void net_send(struct node *n, int to, const struct message *m)
     }
     enum err e = p2p_send(n->p2p, to, m);
     if (e != OK && e != ERR_UNREACHABLE && e != ERR_BUSY) {
-        log_write(LOG_WARN, "p2p", "a message could not be sent", LOG_STR("error", err_text(e)), LOG_U64("kind", (uint64_t)m->kind), NULL);
+        log_write(LOG_WARN, "p2p", "a message could not be sent", LOG_STR("error", err_text(e)),
+                  LOG_U64("kind", (uint64_t)m->kind), NULL);
     }
 }
 
@@ -42,7 +43,8 @@ static void peer_up(void *ctx, int member, const uint8_t instance[16], uint64_t 
 static void peer_down(void *ctx, int member, bool reset)
 {
     struct node *n = ctx;
-    log_write(LOG_INFO, "p2p", "peer down", LOG_STR("peer", n->epoch.member[member].name), LOG_U64("reset", reset ? 1 : 0), NULL);
+    log_write(LOG_INFO, "p2p", "peer down", LOG_STR("peer", n->epoch.member[member].name),
+              LOG_U64("reset", reset ? 1 : 0), NULL);
     struct event e = {.kind = EVENT_PEER, .peer = member};
     e.u.peer.reset = reset;
     driver_give(n, e);
@@ -141,7 +143,9 @@ static enum err message_in(void *ctx, int member, const struct message *m, size_
 static void own_key_seen(void *ctx, const char *address)
 {
     struct node *n = ctx;
-    log_write(LOG_ERROR, "node", "this member's key is in use by another process: it signs nothing any more", LOG_STR("address", address), NULL);
+    log_write(LOG_ERROR, "node",
+              "this member's key is in use by another process: it signs nothing any more",
+              LOG_STR("address", address), NULL);
     struct event e = {.kind = EVENT_OWN_KEY_SEEN, .peer = -1};
     driver_give(n, e);
 }
@@ -149,8 +153,12 @@ static void own_key_seen(void *ctx, const char *address)
 static void net_log(void *ctx, int level, int member, const char *what)
 {
     const struct node *n = ctx;
-    enum log_level at = level <= 0 ? LOG_ERROR : level == 1 ? LOG_WARN : level == 2 ? LOG_INFO : LOG_DEBUG;
-    const char *name = member >= 0 && (uint32_t)member < n->epoch.n ? n->epoch.member[member].name : "";
+    enum log_level at = level <= 0   ? LOG_ERROR
+                        : level == 1 ? LOG_WARN
+                        : level == 2 ? LOG_INFO
+                                     : LOG_DEBUG;
+    const char *name =
+        member >= 0 && (uint32_t)member < n->epoch.n ? n->epoch.member[member].name : "";
     log_write(at, "p2p", what, LOG_STR("peer", name), NULL);
 }
 

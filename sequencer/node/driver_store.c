@@ -8,7 +8,8 @@
 static void write_failed(struct node *n, const char *why)
 {
     n->driver.failed = true;
-    log_write(LOG_ERROR, "storage", "cannot write: nothing is signed until the disk is back", LOG_STR("error", why), NULL);
+    log_write(LOG_ERROR, "storage", "cannot write: nothing is signed until the disk is back",
+              LOG_STR("error", why), NULL);
     struct event e = {.kind = EVENT_WRITE_FAILED, .peer = -1};
     driver_give(n, e);
 }
@@ -71,7 +72,8 @@ void store_hold(struct node *n, int to, uint64_t gate, const struct message *m)
     size_t cap = message_size(m);
     struct held_send *h = malloc(sizeof *h + cap);
     if (h == NULL || message_encode(h->frame, cap, &h->n, m) != OK) {
-        log_write(LOG_ERROR, "node", "a message could not be held until its write is durable", NULL);
+        log_write(LOG_ERROR, "node", "a message could not be held until its write is durable",
+                  NULL);
         free(h);
         return;
     }

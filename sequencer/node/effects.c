@@ -51,7 +51,8 @@ static void effect_store(struct node *n, const struct effect *e)
     if (b->arrival_us == 0) {
         b->arrival_us = driver_now();
     }
-    if (blocks_is_empty(&b->head.header) || b->body_state == ENTRY_NONE || b->body_state == ENTRY_STASHED) {
+    if (blocks_is_empty(&b->head.header) || b->body_state == ENTRY_NONE ||
+        b->body_state == ENTRY_STASHED) {
         blocks_store(n, b);
     }
     body_head_here(n, b);
@@ -77,7 +78,8 @@ static void effect_notarized(struct node *n, const struct effect *e)
 static void effect_ban(struct node *n, const struct effect *e)
 {
     int member = e->u.ban.member;
-    log_write(LOG_WARN, "node", "peer cut and banned", LOG_I64("member", member), LOG_STR("why", e->u.ban.why), NULL);
+    log_write(LOG_WARN, "node", "peer cut and banned", LOG_I64("member", member),
+              LOG_STR("why", e->u.ban.why), NULL);
     if (member == n->driver.reading) {
         /* Its bytes are being read just now: the cut is left to whoever reads them. */
         n->driver.ban_reading = true;

@@ -77,7 +77,8 @@ static void executed(void *arg, const struct execution_result *r)
     e->pins--;
     metrics_observe(n->metrics, METRIC_EXECUTION_SECONDS, n->book.op_label[1], (double)took / 1e6);
     if (r->status == EXECUTION_ERROR) {
-        log_write(LOG_WARN, "execution", "no verdict on a block: asked again", LOG_HASH("block", &e->hash), LOG_STR("why", r->why == NULL ? "" : r->why), NULL);
+        log_write(LOG_WARN, "execution", "no verdict on a block: asked again",
+                  LOG_HASH("block", &e->hash), LOG_STR("why", r->why == NULL ? "" : r->why), NULL);
         put_off(n, e);
         return;
     }
@@ -85,7 +86,9 @@ static void executed(void *arg, const struct execution_result *r)
     e->run = valid ? ENTRY_VALID : ENTRY_INVALID;
     e->has_info = valid && payload_info_decode(&e->info, bytes_of(r->info, r->info_len)) == OK;
     if (!valid) {
-        log_write(LOG_ERROR, "execution", "block is INVALID here", LOG_HASH("block", &e->hash), LOG_U64("slot", e->head.header.slot), LOG_STR("why", r->why == NULL ? "" : r->why), NULL);
+        log_write(LOG_ERROR, "execution", "block is INVALID here", LOG_HASH("block", &e->hash),
+                  LOG_U64("slot", e->head.header.slot),
+                  LOG_STR("why", r->why == NULL ? "" : r->why), NULL);
     }
     if (!valid) {
         build_verdict(n, e, false);
@@ -133,7 +136,9 @@ static bool pump_one(struct node *n, struct block_entry *e, uint64_t now)
         return false;
     }
     if (e->run_retry_us > now) {
-        n->executes.retry_us = n->executes.retry_us == 0 || e->run_retry_us < n->executes.retry_us ? e->run_retry_us : n->executes.retry_us;
+        n->executes.retry_us = n->executes.retry_us == 0 || e->run_retry_us < n->executes.retry_us
+                                   ? e->run_retry_us
+                                   : n->executes.retry_us;
         return false;
     }
     queue_drop(n, e);

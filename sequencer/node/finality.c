@@ -32,7 +32,8 @@ static void submit(struct node *n, const struct effect *e)
     };
     enum err err = storage_submit_final(n->storage, &f);
     if (err != OK) {
-        log_write(LOG_ERROR, "storage", "a final block could not be handed to the disk", LOG_STR("error", err_text(err)), NULL);
+        log_write(LOG_ERROR, "storage", "a final block could not be handed to the disk",
+                  LOG_STR("error", err_text(err)), NULL);
     }
 }
 
@@ -150,7 +151,8 @@ static void latest(struct node *n, struct block_entry *e)
     remember_txs(f, e);
     f->latest_ms = h->timestamp_ms;
     if (e->arrival_us != 0 && e->final_us > e->arrival_us) {
-        metrics_observe(n->metrics, METRIC_FINALITY_SECONDS, 0, (double)(e->final_us - e->arrival_us) / 1e6);
+        metrics_observe(n->metrics, METRIC_FINALITY_SECONDS, 0,
+                        (double)(e->final_us - e->arrival_us) / 1e6);
     }
     build_verdict(n, e, true);
     mempool_final(n->mempool, e->tx_hash, e->tx_sender, e->tx_nonce, e->txs, dropped, n);
@@ -167,7 +169,8 @@ static void tidy(struct node *n, uint64_t slot)
     blocks_forget_below(n, slot);
     enum err err = n->self >= 0 ? storage_prune_journal(n->storage, n->epoch.epoch, slot) : OK;
     if (err != OK) {
-        log_write(LOG_WARN, "storage", "the journal could not be pruned", LOG_STR("error", err_text(err)), NULL);
+        log_write(LOG_WARN, "storage", "the journal could not be pruned",
+                  LOG_STR("error", err_text(err)), NULL);
     }
 }
 
@@ -179,7 +182,8 @@ static void finalized(void *arg, enum err err)
     n->finality.finalizing = false;
     e->pins--;
     if (err != OK) {
-        log_write(LOG_ERROR, "execution", "the client did not take a final block: asked again", LOG_STR("error", err_text(err)), NULL);
+        log_write(LOG_ERROR, "execution", "the client did not take a final block: asked again",
+                  LOG_STR("error", err_text(err)), NULL);
         return; /* the health timer pumps again */
     }
     latest(n, e);
@@ -206,7 +210,9 @@ static bool pump_one(struct node *n)
     }
     if (e->run == ENTRY_INVALID) {
         f->diverged = true;
-        log_write(LOG_ERROR, "node", "execution divergence: the own client calls a final block INVALID", LOG_HASH("block", &e->hash), NULL);
+        log_write(LOG_ERROR, "node",
+                  "execution divergence: the own client calls a final block INVALID",
+                  LOG_HASH("block", &e->hash), NULL);
         return false;
     }
     if (e->body_state == ENTRY_LOADED) {

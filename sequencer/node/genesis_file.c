@@ -18,7 +18,8 @@ struct source {
     enum err err;
 };
 
-__attribute__((format(printf, 3, 4))) static void fail(struct source *s, const char *place, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void fail(struct source *s, const char *place,
+                                                       const char *format, ...)
 {
     if (s->err != OK) {
         return;
@@ -33,9 +34,10 @@ __attribute__((format(printf, 3, 4))) static void fail(struct source *s, const c
     va_end(args);
 }
 
-/* ---- values ------------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
-static void only_keys(struct source *s, const char *place, struct json_object *o, const char *const *keys)
+static void only_keys(struct source *s, const char *place, struct json_object *o,
+                      const char *const *keys)
 {
     if (!json_object_is_type(o, json_type_object)) {
         fail(s, place, "expected an object");
@@ -54,7 +56,8 @@ static void only_keys(struct source *s, const char *place, struct json_object *o
     }
 }
 
-static struct json_object *need(struct source *s, const char *place, struct json_object *o, const char *key, enum json_type type)
+static struct json_object *need(struct source *s, const char *place, struct json_object *o,
+                                const char *key, enum json_type type)
 {
     struct json_object *v = NULL;
     if (!json_object_is_type(o, json_type_object) || !json_object_object_get_ex(o, key, &v)) {
@@ -68,7 +71,8 @@ static struct json_object *need(struct source *s, const char *place, struct json
     return v;
 }
 
-static uint64_t need_u64(struct source *s, const char *place, struct json_object *o, const char *key, uint64_t most)
+static uint64_t need_u64(struct source *s, const char *place, struct json_object *o,
+                         const char *key, uint64_t most)
 {
     struct json_object *v = need(s, place, o, key, json_type_int);
     if (v == NULL) {
@@ -77,13 +81,15 @@ static uint64_t need_u64(struct source *s, const char *place, struct json_object
     int64_t sign = json_object_get_int64(v);
     uint64_t n = json_object_get_uint64(v);
     if (sign < 0 || n > most) {
-        fail(s, place, "'%s': expected a whole number of at most %llu", key, (unsigned long long)most);
+        fail(s, place, "'%s': expected a whole number of at most %llu", key,
+             (unsigned long long)most);
         return 0;
     }
     return n;
 }
 
-static uint32_t need_u32(struct source *s, const char *place, struct json_object *o, const char *key)
+static uint32_t need_u32(struct source *s, const char *place, struct json_object *o,
+                         const char *key)
 {
     return (uint32_t)need_u64(s, place, o, key, UINT32_MAX);
 }
@@ -94,7 +100,8 @@ static bool need_bool(struct source *s, const char *place, struct json_object *o
     return v != NULL && json_object_get_boolean(v) != 0;
 }
 
-static void need_text(struct source *s, const char *place, struct json_object *o, const char *key, char *out, size_t size)
+static void need_text(struct source *s, const char *place, struct json_object *o, const char *key,
+                      char *out, size_t size)
 {
     struct json_object *v = need(s, place, o, key, json_type_string);
     if (v == NULL) {
@@ -117,10 +124,12 @@ static void need_text(struct source *s, const char *place, struct json_object *o
 
 static bool is_address(struct address *out, const char *text)
 {
-    return strlen(text) == 42 && text[0] == '0' && text[1] == 'x' && hex_decode(out->b, sizeof out->b, text);
+    return strlen(text) == 42 && text[0] == '0' && text[1] == 'x' &&
+           hex_decode(out->b, sizeof out->b, text);
 }
 
-static void need_address(struct source *s, const char *place, struct json_object *o, const char *key, struct address *out)
+static void need_address(struct source *s, const char *place, struct json_object *o,
+                         const char *key, struct address *out)
 {
     char text[64] = "";
     need_text(s, place, o, key, text, sizeof text);
@@ -129,7 +138,9 @@ static void need_address(struct source *s, const char *place, struct json_object
     }
 }
 
-static uint32_t need_word(struct source *s, const char *place, struct json_object *o, const char *key, const char *one, uint32_t one_is, const char *two, uint32_t two_is)
+static uint32_t need_word(struct source *s, const char *place, struct json_object *o,
+                          const char *key, const char *one, uint32_t one_is, const char *two,
+                          uint32_t two_is)
 {
     char text[32] = "";
     need_text(s, place, o, key, text, sizeof text);
@@ -139,16 +150,18 @@ static uint32_t need_word(struct source *s, const char *place, struct json_objec
     return strcmp(text, one) == 0 ? one_is : two_is;
 }
 
-static void take_amount(struct source *s, const char *place, const char *key, struct json_object *v, struct u256 *out)
+static void take_amount(struct source *s, const char *place, const char *key, struct json_object *v,
+                        struct u256 *out)
 {
     if (!json_object_is_type(v, json_type_string) || !u256_parse(out, json_object_get_string(v))) {
         fail(s, place, "'%.44s': expected an amount of wei as a string, decimal or 0x", key);
     }
 }
 
-/* ---- the file ------------------------------------------------------------------------------------------- */
+/* ---- the file -------------------------------------------------------------------------------- */
 
-static void take_domain(struct source *s, const char *place, struct json_object *o, struct domain *d)
+static void take_domain(struct source *s, const char *place, struct json_object *o,
+                        struct domain *d)
 {
     static const char *const keys[] = {"provider", "region", "operator", NULL};
     only_keys(s, place, o, keys);
@@ -227,7 +240,8 @@ static void take_allocs(struct source *s, struct json_object *o, struct genesis 
 
 static void take_params(struct source *s, struct json_object *o, struct epoch_params *p)
 {
-    p->fault_model = need_word(s, "genesis", o, "faultModel", "bft", FAULT_BFT, "crash", FAULT_CRASH);
+    p->fault_model =
+        need_word(s, "genesis", o, "faultModel", "bft", FAULT_BFT, "crash", FAULT_CRASH);
     p->pace = need_word(s, "genesis", o, "pace", "fixed", PACE_FIXED, "demand", PACE_DEMAND);
     p->turn_slots = need_u32(s, "genesis", o, "turnSlots");
     p->depth = need_u32(s, "genesis", o, "depth");
@@ -239,8 +253,22 @@ static void take_params(struct source *s, struct json_object *o, struct epoch_pa
 
 static void take_all(struct source *s, struct json_object *o, struct genesis *g)
 {
-    static const char *const keys[] = {"chainId", "timestampMs", "devnet", "registry", "faultModel", "pace", "turnSlots", "depth", "blockTimeMs",
-                                       "maxIntervalMs", "executeBeforeFinalize", "gasLimit", "baseFee", "members", "alloc", NULL};
+    static const char *const keys[] = {"chainId",
+                                       "timestampMs",
+                                       "devnet",
+                                       "registry",
+                                       "faultModel",
+                                       "pace",
+                                       "turnSlots",
+                                       "depth",
+                                       "blockTimeMs",
+                                       "maxIntervalMs",
+                                       "executeBeforeFinalize",
+                                       "gasLimit",
+                                       "baseFee",
+                                       "members",
+                                       "alloc",
+                                       NULL};
     only_keys(s, "genesis", o, keys);
     g->chain_id = need_u64(s, "genesis", o, "chainId", INT64_MAX);
     g->timestamp_ms = need_u64(s, "genesis", o, "timestampMs", INT64_MAX);
@@ -321,7 +349,10 @@ enum err genesis_file_read(struct genesis *out, const char *path, char *why, siz
     memset(out, 0, sizeof *out);
     char *text = read_text(path, &n);
     if (text == NULL || n > LIMIT_CONFIG_BYTES) {
-        snprintf(why, why_len, text == NULL ? "%s cannot be read; give the chain's genesis with --genesis FILE" : "%s is too large for a genesis", path);
+        snprintf(why, why_len,
+                 text == NULL ? "%s cannot be read; give the chain's genesis with --genesis FILE"
+                              : "%s is too large for a genesis",
+                 path);
         free(text);
         return ERR_CONFIG;
     }
@@ -345,7 +376,9 @@ void genesis_free(struct genesis *g)
     g->allocs = 0;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------ */
+/* ---- writing
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static void put_text(struct json_object *o, const char *key, const char *text)
 {
@@ -402,7 +435,8 @@ static struct json_object *genesis_doc(const struct genesis *g)
     put_u64(o, "depth", p->depth);
     put_u64(o, "blockTimeMs", p->block_time_ms);
     put_u64(o, "maxIntervalMs", p->max_interval_ms);
-    json_object_object_add(o, "executeBeforeFinalize", json_object_new_boolean(p->execute_before_finalize != 0));
+    json_object_object_add(o, "executeBeforeFinalize",
+                           json_object_new_boolean(p->execute_before_finalize != 0));
     put_u64(o, "gasLimit", p->gas_limit);
     put_amount(o, "baseFee", &g->base_fee);
     for (uint32_t i = 0; i < g->n; i++) {
@@ -422,13 +456,17 @@ enum err genesis_file_write(const struct genesis *g, const char *path, char *why
 {
     struct json_object *o = genesis_doc(g);
     FILE *f = fopen(path, "we");
-    bool ok = f != NULL && fprintf(f, "%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE)) > 0;
+    bool ok = f != NULL &&
+              fprintf(f, "%s\n",
+                      json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
+                                                            JSON_C_TO_STRING_NOSLASHESCAPE)) > 0;
     if (f != NULL) {
         ok = fclose(f) == 0 && ok;
     }
     json_object_put(o);
     if (!ok) {
-        snprintf(why, why_len, "%s cannot be written; is the folder there and the disk not full?", path);
+        snprintf(why, why_len, "%s cannot be written; is the folder there and the disk not full?",
+                 path);
         return ERR_IO;
     }
     return OK;

@@ -5,9 +5,12 @@
 
 #include "proto/genesis.h"
 
-/* On success state_root and payload are filled too (through the ledger) and the epoch rules hold. */
-enum err genesis_file_read(struct genesis *out, const char *path, char *why, size_t why_len) MUST_USE;
-enum err genesis_file_write(const struct genesis *g, const char *path, char *why, size_t why_len) MUST_USE;
+/* On success state_root and payload are filled too (through the ledger) and the epoch rules hold.
+ */
+enum err genesis_file_read(struct genesis *out, const char *path, char *why,
+                           size_t why_len) MUST_USE;
+enum err genesis_file_write(const struct genesis *g, const char *path, char *why,
+                            size_t why_len) MUST_USE;
 void genesis_free(struct genesis *g);
 
 #endif

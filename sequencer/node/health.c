@@ -1,13 +1,11 @@
 #define _GNU_SOURCE
 /* Readiness as far as the node knows it (CONSENSUS 7), the client's silence, links, draining: what
  * the core is told with EVENT_HEALTH, and everything else that is looked at every few ms. */
-#include <unistd.h>
-
 #include "sequencer/node/parts.h"
 
 enum { BEAT_MS = 20, EVERY_100MS = 5, EVERY_SECOND = 50, DRY_US = 500000, FIRST_LOOK_US = 300000 };
 
-/* ---- the execution client ------------------------------------------------------------------------ */
+/* ---- the execution client -------------------------------------------------------------------- */
 
 void health_client_asked(struct node *n)
 {
@@ -74,7 +72,7 @@ static void dry_run(struct node *n)
     n->execution.build(n->execution.ctx, &b, dry_done, n);
 }
 
-/* ---- verdict ----------------------------------------------------------------------------------- */
+/* ---- verdict --------------------------------------------------------------------------------- */
 
 static bool dry_run_fresh(const struct node *n)
 {
@@ -110,10 +108,12 @@ static void log_readiness(uint32_t bits)
     size_t at = 0;
     for (uint32_t bit = 1; bit <= NOT_READY_STOPPED; bit <<= 1) {
         if ((bits & bit) != 0 && at + 16 < sizeof text) {
-            at += (size_t)snprintf(text + at, sizeof text - at, "%s%s", at > 0 ? ", " : "", health_reason(bit));
+            at += (size_t)snprintf(text + at, sizeof text - at, "%s%s", at > 0 ? ", " : "",
+                                   health_reason(bit));
         }
     }
-    log_write(LOG_INFO, "node", bits == 0 ? "ready to lead" : "not ready to lead", LOG_STR("why", text), NULL);
+    log_write(LOG_INFO, "node", bits == 0 ? "ready to lead" : "not ready to lead",
+              LOG_STR("why", text), NULL);
 }
 
 static void tell_core(struct node *n)
@@ -122,7 +122,8 @@ static void tell_core(struct node *n)
     uint32_t bits = health_not_ready(n);
     bool draining = h->draining_until_us != 0;
     uint64_t silent = health_client_silent(n);
-    bool same = h->sent_any && bits == h->sent_not_ready && h->pending == h->sent_pending && draining == h->sent_draining;
+    bool same = h->sent_any && bits == h->sent_not_ready && h->pending == h->sent_pending &&
+                draining == h->sent_draining;
     if (same && silent < BEAT_MS * 1000) {
         return;
     }
@@ -158,7 +159,7 @@ void health_turn(struct node *n)
     }
 }
 
-/* ---- the beat ------------------------------------------------------------------------------------ */
+/* ---- the beat -------------------------------------------------------------------------------- */
 
 static void look_at_links(struct node *n)
 {
@@ -173,7 +174,8 @@ static void look_at_links(struct node *n)
         reachable |= s.up ? 1u << i : 0;
         metrics_set(n->metrics, METRIC_PEER_UP, n->book.peer_label[i], s.up ? 1 : 0);
         metrics_set(n->metrics, METRIC_PEER_RTT, n->book.peer_label[i], (double)s.rtt_us / 1e6);
-        if (!s.up || s.one_way_p99_us == 0 || (s.one_way_p50_us == h->latency[i].p50 && s.one_way_p99_us == h->latency[i].p99)) {
+        if (!s.up || s.one_way_p99_us == 0 ||
+            (s.one_way_p50_us == h->latency[i].p50 && s.one_way_p99_us == h->latency[i].p99)) {
             continue;
         }
         h->latency[i].p50 = s.one_way_p50_us;
@@ -207,7 +209,8 @@ static void look_at_core(struct node *n)
     if (h->hand_over && v.leader != n->self) {
         h->hand_over = false;
         h->draining_until_us = 0;
-    } else if (h->draining_until_us != 0 && h->draining_until_us != UINT64_MAX && now >= h->draining_until_us) {
+    } else if (h->draining_until_us != 0 && h->draining_until_us != UINT64_MAX &&
+               now >= h->draining_until_us) {
         h->draining_until_us = 0;
     }
     /* A stop waits until this member does not lead, or two turns, or five seconds. */
@@ -248,22 +251,28 @@ static void beat(uv_timer_t *timer)
     }
 }
 
+static void wake(uv_timer_t *timer)
+{
+    (void)timer; /* the loop must not sleep for ever when the client answers nothing */
+}
+
 /* Before the first peer is heard: a member that has not looked yet would say "starting", and its
  * first turns would be skipped for nothing. */
 void health_first_look(struct node *n)
 {
+    n->health.timer.data = n;
+    uv_timer_init(&n->loop, &n->health.timer);
     uint64_t until = driver_now() + FIRST_LOOK_US;
+    uv_timer_start(&n->health.timer, wake, 5, 5);
     dry_run(n);
     while (n->health.dry_running && driver_now() < until) {
-        uv_run(&n->loop, UV_RUN_NOWAIT);
-        usleep(200);
+        uv_run(&n->loop, UV_RUN_ONCE);
     }
+    uv_timer_stop(&n->health.timer);
 }
 
 void health_open(struct node *n)
 {
-    n->health.timer.data = n;
-    uv_timer_init(&n->loop, &n->health.timer);
     uv_timer_start(&n->health.timer, beat, 1, BEAT_MS);
 }
 

@@ -52,7 +52,8 @@ void book_skipped(struct node *n, const struct effect *e)
     if (incidents_find_turn(n->incidents, n->epoch.epoch, e->u.skipped.turn) != NULL) {
         return;
     }
-    const char *reason = e->u.skipped.own_reason >= 0 ? skip_reason_name(e->u.skipped.own_reason) : "seen by others";
+    const char *reason =
+        e->u.skipped.own_reason >= 0 ? skip_reason_name(e->u.skipped.own_reason) : "seen by others";
     struct incident i = {
         .epoch = n->epoch.epoch,
         .turn = e->u.skipped.turn,
@@ -70,14 +71,17 @@ void book_skipped(struct node *n, const struct effect *e)
         snprintf(i.own_reason, sizeof i.own_reason, "%s", reason);
         metrics_add(n->metrics, METRIC_SKIPS, b->reason_label[e->u.skipped.own_reason], 1);
     }
-    metrics_add(n->metrics, METRIC_TAKEOVERS, metrics_label(n->metrics, METRIC_TAKEOVERS, reason), 1);
+    metrics_add(n->metrics, METRIC_TAKEOVERS, metrics_label(n->metrics, METRIC_TAKEOVERS, reason),
+                1);
     uint64_t number = incidents_add(n->incidents, &i);
     if (!b->open) {
         b->open = true;
         b->open_from = number;
     }
     b->open_to = number;
-    log_write(LOG_WARN, "consensus", "a turn was skipped", LOG_U64("turn", i.turn), LOG_U64("slot", i.slot), LOG_STR("leader", i.from_name), LOG_STR("reason", reason), NULL);
+    log_write(LOG_WARN, "consensus", "a turn was skipped", LOG_U64("turn", i.turn),
+              LOG_U64("slot", i.slot), LOG_STR("leader", i.from_name), LOG_STR("reason", reason),
+              NULL);
 }
 
 void book_proposal(struct node *n, const struct header *h)
@@ -96,7 +100,8 @@ static void close_incident(struct node *n, struct incident *i, uint64_t gap_ms)
     i->final_ms = driver_wall(n);
     i->gap_ms = gap_ms;
     metrics_observe(n->metrics, METRIC_TAKEOVER_SECONDS, 0, (double)gap_ms / 1e3);
-    log_write(LOG_INFO, "consensus", "blocks again after a takeover", LOG_U64("turn", i->turn), LOG_STR("leader", i->to_name), LOG_U64("gapMs", gap_ms), NULL);
+    log_write(LOG_INFO, "consensus", "blocks again after a takeover", LOG_U64("turn", i->turn),
+              LOG_STR("leader", i->to_name), LOG_U64("gapMs", gap_ms), NULL);
     if (n->rpc != NULL && rpc_wants_incidents(n->rpc)) {
         struct json_object *doc = incident_json(i);
         rpc_on_incident(n->rpc, doc);
@@ -134,21 +139,25 @@ void book_evidence(struct node *n, const struct effect *e)
     const char *first = kinds[e->u.evidence.first_kind & 3];
     const char *second = kinds[e->u.evidence.second_kind & 3];
     metrics_add(n->metrics, METRIC_EVIDENCE, metrics_label(n->metrics, METRIC_EVIDENCE, first), 1);
-    log_write(LOG_ERROR, "consensus", "a member signed two objects that exclude each other", LOG_I64("member", e->u.evidence.member),
-              LOG_U64("slot", e->u.evidence.slot), LOG_STR("first", first), LOG_STR("second", second),
-              LOG_HASH("firstBlock", &e->u.evidence.first), LOG_HASH("secondBlock", &e->u.evidence.second), NULL);
+    log_write(LOG_ERROR, "consensus", "a member signed two objects that exclude each other",
+              LOG_I64("member", e->u.evidence.member), LOG_U64("slot", e->u.evidence.slot),
+              LOG_STR("first", first), LOG_STR("second", second),
+              LOG_HASH("firstBlock", &e->u.evidence.first),
+              LOG_HASH("secondBlock", &e->u.evidence.second), NULL);
 }
 
 void book_alarm(struct node *n, const struct effect *e)
 {
     const char *name = alarm_name(e->u.alarm.what);
     metrics_add(n->metrics, METRIC_ALARMS, metrics_label(n->metrics, METRIC_ALARMS, name), 1);
-    log_write(LOG_ERROR, "consensus", "alarm", LOG_STR("what", name), LOG_U64("slot", e->u.alarm.slot), LOG_I64("member", e->u.alarm.member), NULL);
+    log_write(LOG_ERROR, "consensus", "alarm", LOG_STR("what", name),
+              LOG_U64("slot", e->u.alarm.slot), LOG_I64("member", e->u.alarm.member), NULL);
 }
 
 void book_limit(struct node *n, const char *limit)
 {
-    metrics_add(n->metrics, METRIC_LIMIT_HITS, metrics_label(n->metrics, METRIC_LIMIT_HITS, limit), 1);
+    metrics_add(n->metrics, METRIC_LIMIT_HITS, metrics_label(n->metrics, METRIC_LIMIT_HITS, limit),
+                1);
 }
 
 void book_gauges(struct node *n)
@@ -159,7 +168,8 @@ void book_gauges(struct node *n)
     core_get_view(n->driver.core, &v);
     mempool_get_stats(n->mempool, &pool);
     metrics_set(m, METRIC_HEAD_HEIGHT, n->book.head_label[0], (double)n->finality.latest_number);
-    metrics_set(m, METRIC_HEAD_AGE, 0, n->finality.seen_us == 0 ? 0 : (double)(driver_now() - n->finality.seen_us) / 1e6);
+    metrics_set(m, METRIC_HEAD_AGE, 0,
+                n->finality.seen_us == 0 ? 0 : (double)(driver_now() - n->finality.seen_us) / 1e6);
     metrics_set(m, METRIC_SLOT, 0, (double)v.slot);
     metrics_set(m, METRIC_TURN, 0, (double)v.turn);
     metrics_set(m, METRIC_IS_LEADER, 0, v.leader == n->self ? 1 : 0);

@@ -85,7 +85,7 @@ void intake_from_peer(struct node *n, int member, const struct message *m)
     }
 }
 
-/* ---- workers: form and sender ------------------------------------------------------------------ */
+/* ---- workers: form and sender ---------------------------------------------------------------- */
 
 static void recover(struct intake_tx *t, uint64_t chain_id)
 {
@@ -106,7 +106,8 @@ static void answer_error(struct node *n, struct intake_tx *t)
         snprintf(text, sizeof text, "invalid chain id for signer: have %llu want %llu",
                  (unsigned long long)t->tx.chain_id, (unsigned long long)n->epoch.chain_id);
     } else if (t->error == TX_OK) {
-        snprintf(text, sizeof text, "only replay-protected (EIP-155) transactions allowed over RPC");
+        snprintf(text, sizeof text,
+                 "only replay-protected (EIP-155) transactions allowed over RPC");
     }
     refuse(t->cb, t->arg, -32000, text);
 }
@@ -136,7 +137,8 @@ static bool admit(struct node *n, struct intake_tx *t)
         return false;
     }
     char text[256] = "";
-    enum mempool_verdict v = mempool_add(n->mempool, &t->tx, &t->sender, t->from < 0, driver_wall(n) / 1000, text, sizeof text);
+    enum mempool_verdict v = mempool_add(n->mempool, &t->tx, &t->sender, t->from < 0,
+                                         driver_wall(n) / 1000, text, sizeof text);
     bool added = v == POOL_ADDED || v == POOL_REPLACED;
     if (added) {
         n->health.pool_changed = true;
@@ -234,7 +236,7 @@ static void dispatch(struct node *n)
     metrics_set(n->metrics, METRIC_VERIFY_QUEUE, 0, in->working);
 }
 
-/* ---- once a turn of the loop: to disk and to the peers ------------------------------------------- */
+/* ---- once a turn of the loop: to disk and to the peers --------------------------------------- */
 
 static struct intake_batch *batch_new(struct intake *in, uint32_t cap)
 {

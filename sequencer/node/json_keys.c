@@ -92,7 +92,8 @@ static bool walk(struct keys *k, const char *text, size_t n, size_t *at)
             k->n = k->first[k->depth--];
         } else if (text[i] == '"') {
             size_t end = string_end(text, n, i);
-            if (end <= n && is_key(text, n, end) && !add(k, (struct key_span){text + i + 1, end - i - 2})) {
+            if (end <= n && is_key(text, n, end) &&
+                !add(k, (struct key_span){text + i + 1, end - i - 2})) {
                 return true;
             }
             i = end - 1;

@@ -13,7 +13,7 @@
 
 enum { KEYFILE_BYTES = 65536, HEX_TEXT = 160 };
 
-/* ---- reading a private file ------------------------------------------------------------------------ */
+/* ---- reading a private file ------------------------------------------------------------------ */
 
 static enum err check_private(int fd, const char *path, char *why, size_t why_len)
 {
@@ -23,11 +23,13 @@ static enum err check_private(int fd, const char *path, char *why, size_t why_le
         return ERR_REFUSED;
     }
     if (st.st_uid != geteuid()) {
-        snprintf(why, why_len, "%s belongs to another user; `chown` it to the one that runs the node", path);
+        snprintf(why, why_len,
+                 "%s belongs to another user; `chown` it to the one that runs the node", path);
         return ERR_REFUSED;
     }
     if ((st.st_mode & 077) != 0) {
-        snprintf(why, why_len, "%s is readable by others (mode %03o); run `chmod 600 %s`", path, (unsigned)(st.st_mode & 0777), path);
+        snprintf(why, why_len, "%s is readable by others (mode %03o); run `chmod 600 %s`", path,
+                 (unsigned)(st.st_mode & 0777), path);
         return ERR_REFUSED;
     }
     return OK;
@@ -48,7 +50,8 @@ static enum err open_private(int *out, const char *path, char *why, size_t why_l
         return ERR_REFUSED;
     }
     if (errno == ENOENT) {
-        snprintf(why, why_len, "%s is missing; make a key with `baton keys new` or give its path", path);
+        snprintf(why, why_len, "%s is missing; make a key with `baton keys new` or give its path",
+                 path);
         return ERR_NOT_FOUND;
     }
     snprintf(why, why_len, "%s cannot be opened (errno %d)", path, errno);
@@ -56,7 +59,8 @@ static enum err open_private(int *out, const char *path, char *why, size_t why_l
 }
 
 /* Zero-terminated; the caller cleanses. */
-static enum err read_private(char *out, size_t cap, size_t *out_n, const char *path, char *why, size_t why_len)
+static enum err read_private(char *out, size_t cap, size_t *out_n, const char *path, char *why,
+                             size_t why_len)
 {
     int fd;
     TRY(open_private(&fd, path, why, why_len));
@@ -70,13 +74,14 @@ static enum err read_private(char *out, size_t cap, size_t *out_n, const char *p
     out[n] = '\0';
     *out_n = n;
     if (got < 0 || n == cap - 1) {
-        snprintf(why, why_len, "%s %s", path, got < 0 ? "cannot be read" : "is too large for what it should be");
+        snprintf(why, why_len, "%s %s", path,
+                 got < 0 ? "cannot be read" : "is too large for what it should be");
         return got < 0 ? ERR_IO : ERR_MALFORMED;
     }
     return OK;
 }
 
-/* ---- keystore JSON ------------------------------------------------------------------------------------ */
+/* ---- keystore JSON --------------------------------------------------------------------------- */
 
 static struct json_object *member(struct json_object *o, const char *key)
 {
@@ -124,14 +129,17 @@ static bool read_kdf(struct keystore *ks, struct json_object *crypto)
     uint64_t parallel = 0;
     uint64_t dklen = 0;
     size_t salt_n = 0;
-    bool ok = hex_decode_upto(ks->salt, sizeof ks->salt, &salt_n, salt, strlen(salt)) && number_of(p, "dklen", 1024, &dklen) && dklen == 32;
+    bool ok = hex_decode_upto(ks->salt, sizeof ks->salt, &salt_n, salt, strlen(salt)) &&
+              number_of(p, "dklen", 1024, &dklen) && dklen == 32;
     ks->salt_len = (uint32_t)salt_n;
     if (strcmp(kdf, "scrypt") == 0) {
         ks->kdf = KDF_SCRYPT;
-        ok = ok && number_of(p, "n", UINT32_MAX, &ks->n) && number_of(p, "r", 1024, &r) && number_of(p, "p", 1024, &parallel);
+        ok = ok && number_of(p, "n", UINT32_MAX, &ks->n) && number_of(p, "r", 1024, &r) &&
+             number_of(p, "p", 1024, &parallel);
     } else if (strcmp(kdf, "pbkdf2") == 0) {
         ks->kdf = KDF_PBKDF2;
-        ok = ok && number_of(p, "c", UINT32_MAX, &ks->n) && strcmp(text_of(p, "prf"), "hmac-sha256") == 0;
+        ok = ok && number_of(p, "c", UINT32_MAX, &ks->n) &&
+             strcmp(text_of(p, "prf"), "hmac-sha256") == 0;
     } else {
         return false;
     }
@@ -146,7 +154,8 @@ static bool read_keystore(struct keystore *ks, struct json_object *o)
     uint64_t version = 0;
     crypto = crypto != NULL ? crypto : member(o, "Crypto");
     memset(ks, 0, sizeof *ks);
-    return number_of(o, "version", 3, &version) && version == 3 && read_uuid(ks->id, text_of(o, "id")) &&
+    return number_of(o, "version", 3, &version) && version == 3 &&
+           read_uuid(ks->id, text_of(o, "id")) &&
            hex_decode(ks->address.b, sizeof ks->address.b, text_of(o, "address")) &&
            strcmp(text_of(crypto, "cipher"), "aes-128-ctr") == 0 &&
            hex_decode(ks->iv, sizeof ks->iv, text_of(member(crypto, "cipherparams"), "iv")) &&
@@ -165,7 +174,9 @@ static enum err load(struct keystore *ks, const char *path, char *why, size_t wh
     if (e == OK) {
         struct json_object *o = json_tokener_parse(text);
         if (!read_keystore(ks, o)) {
-            snprintf(why, why_len, "%s is no Ethereum keystore of version 3; make one with `baton keys new`", path);
+            snprintf(why, why_len,
+                     "%s is no Ethereum keystore of version 3; make one with `baton keys new`",
+                     path);
             e = ERR_MALFORMED;
         }
         json_object_put(o);
@@ -182,7 +193,8 @@ enum err keyfile_address(struct address *out, const char *path, char *why, size_
     return OK;
 }
 
-enum err keyfile_read(struct secret_key *out, struct address *address, const char *path, const char *password_path, char *why, size_t why_len)
+enum err keyfile_read(struct secret_key *out, struct address *address, const char *path,
+                      const char *password_path, char *why, size_t why_len)
 {
     struct keystore ks;
     char password[1024];
@@ -190,7 +202,8 @@ enum err keyfile_read(struct secret_key *out, struct address *address, const cha
     TRY(load(&ks, path, why, why_len));
     enum err e = read_private(password, sizeof password, &n, password_path, why, why_len);
     if (e == ERR_NOT_FOUND) {
-        snprintf(why, why_len, "%s is missing; put the password of %s there, mode 600", password_path, path);
+        snprintf(why, why_len, "%s is missing; put the password of %s there, mode 600",
+                 password_path, path);
     }
     while (n > 0 && (password[n - 1] == '\n' || password[n - 1] == '\r')) {
         n--;
@@ -198,7 +211,9 @@ enum err keyfile_read(struct secret_key *out, struct address *address, const cha
     if (e == OK) {
         e = keystore_decrypt(out, &ks, bytes_of(password, n));
         if (e != OK) {
-            snprintf(why, why_len, "%s: %s", path, e == ERR_REFUSED ? "the password does not open it; look into the password file" : err_text(e));
+            snprintf(why, why_len, "%s: %s", path,
+                     e == ERR_REFUSED ? "the password does not open it; look into the password file"
+                                      : err_text(e));
         }
     }
     OPENSSL_cleanse(password, sizeof password);
@@ -208,7 +223,7 @@ enum err keyfile_read(struct secret_key *out, struct address *address, const cha
     return e;
 }
 
-/* ---- writing --------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void put_hex(struct json_object *o, const char *key, const uint8_t *p, size_t n)
 {
@@ -245,18 +260,21 @@ static struct json_object *keystore_doc(const struct keystore *ks)
     put_hex(crypto, "ciphertext", ks->ciphertext, sizeof ks->ciphertext);
     put_hex(iv, "iv", ks->iv, sizeof ks->iv);
     json_object_object_add(crypto, "cipherparams", iv);
-    json_object_object_add(crypto, "kdf", json_object_new_string(ks->kdf == KDF_SCRYPT ? "scrypt" : "pbkdf2"));
+    json_object_object_add(crypto, "kdf",
+                           json_object_new_string(ks->kdf == KDF_SCRYPT ? "scrypt" : "pbkdf2"));
     json_object_object_add(crypto, "kdfparams", kdf_params(ks));
     put_hex(crypto, "mac", ks->mac.b, sizeof ks->mac.b);
     json_object_object_add(o, "crypto", crypto);
     hex_encode(hex, ks->id, sizeof ks->id);
-    snprintf(id, sizeof id, "%.8s-%.4s-%.4s-%.4s-%.12s", hex + 2, hex + 10, hex + 14, hex + 18, hex + 22);
+    snprintf(id, sizeof id, "%.8s-%.4s-%.4s-%.4s-%.12s", hex + 2, hex + 10, hex + 14, hex + 18,
+             hex + 22);
     json_object_object_add(o, "id", json_object_new_string(id));
     json_object_object_add(o, "version", json_object_new_int(3));
     return o;
 }
 
-enum err keyfile_write(const char *path, const struct secret_key *key, struct bytes password, bool light, char *why, size_t why_len)
+enum err keyfile_write(const char *path, const struct secret_key *key, struct bytes password,
+                       bool light, char *why, size_t why_len)
 {
     struct keystore ks;
     enum err e = keystore_encrypt(&ks, key, password, light);
@@ -267,7 +285,10 @@ enum err keyfile_write(const char *path, const struct secret_key *key, struct by
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) {
         bool exists = errno == EEXIST;
-        snprintf(why, why_len, exists ? "%s exists already; keys are never overwritten, choose another name" : "%s cannot be made; is the folder there?", path);
+        snprintf(why, why_len,
+                 exists ? "%s exists already; keys are never overwritten, choose another name"
+                        : "%s cannot be made; is the folder there?",
+                 path);
         return exists ? ERR_IN_USE : ERR_IO;
     }
     struct json_object *o = keystore_doc(&ks);

@@ -11,10 +11,11 @@ enum { ACCOUNT_BYTES = 40 };
 
 static const char head_key[] = "state-head";
 
-/* ---- writing ------------------------------------------------------------------------------------ */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 /* Accounts and the head that they belong to, in one batch. */
-static enum err write_state(struct node *n, const struct ledger_account *account, size_t count, const struct payload_info *head)
+static enum err write_state(struct node *n, const struct ledger_account *account, size_t count,
+                            const struct payload_info *head)
 {
     uint8_t info[PAYLOAD_INFO_MAX_BYTES];
     size_t info_len = payload_info_encode(info, head);
@@ -29,31 +30,39 @@ static enum err write_state(struct node *n, const struct ledger_account *account
         uint8_t *at = value + i * ACCOUNT_BYTES;
         store_be64(at, account[i].nonce);
         u256_to_be(at + 8, &account[i].balance);
-        put[i] = (struct storage_put){.table = TABLE_STATE, .key = bytes_of(account[i].address.b, 20), .value = bytes_of(at, ACCOUNT_BYTES)};
+        put[i] = (struct storage_put){.table = TABLE_STATE,
+                                      .key = bytes_of(account[i].address.b, 20),
+                                      .value = bytes_of(at, ACCOUNT_BYTES)};
     }
-    put[count] = (struct storage_put){.table = TABLE_MISC, .key = bytes_of(head_key, sizeof head_key - 1), .value = bytes_of(info, info_len)};
+    put[count] = (struct storage_put){.table = TABLE_MISC,
+                                      .key = bytes_of(head_key, sizeof head_key - 1),
+                                      .value = bytes_of(info, info_len)};
     enum err err = storage_submit_puts(n->storage, put, count + 1, false, 0);
     free(put);
     free(value);
     return err;
 }
 
-void ledger_persist(void *node, const struct ledger_account *changed, size_t count, const struct payload_info *head)
+void ledger_persist(void *node, const struct ledger_account *changed, size_t count,
+                    const struct payload_info *head)
 {
     enum err err = write_state(node, changed, count, head);
     if (err != OK) {
-        log_write(LOG_ERROR, "storage", "the ledger's state could not be handed to the disk", LOG_STR("error", err_text(err)), NULL);
+        log_write(LOG_ERROR, "storage", "the ledger's state could not be handed to the disk",
+                  LOG_STR("error", err_text(err)), NULL);
     }
 }
 
-void ledger_record_block(struct node *n, const struct payload_info *info, const struct hash *tx, uint32_t txs)
+void ledger_record_block(struct node *n, const struct payload_info *info, const struct hash *tx,
+                         uint32_t txs)
 {
     uint8_t encoded[PAYLOAD_INFO_MAX_BYTES];
     size_t len = payload_info_encode(encoded, info);
     struct storage_put *put = calloc((size_t)txs + 1, sizeof *put);
     uint8_t *place = malloc((size_t)txs * 12 + 1);
     if (put == NULL || place == NULL) {
-        log_write(LOG_ERROR, "node", "out of memory: a block is missing in the index", LOG_U64("number", info->number), NULL);
+        log_write(LOG_ERROR, "node", "out of memory: a block is missing in the index",
+                  LOG_U64("number", info->number), NULL);
         free(put);
         free(place);
         return;
@@ -61,18 +70,23 @@ void ledger_record_block(struct node *n, const struct payload_info *info, const 
     for (uint32_t i = 0; i < txs; i++) {
         store_be64(place + (size_t)i * 12, info->number);
         store_be32(place + (size_t)i * 12 + 8, i);
-        put[i] = (struct storage_put){.table = TABLE_TX_INDEX, .key = bytes_of(tx[i].b, 32), .value = bytes_of(place + (size_t)i * 12, 12)};
+        put[i] = (struct storage_put){.table = TABLE_TX_INDEX,
+                                      .key = bytes_of(tx[i].b, 32),
+                                      .value = bytes_of(place + (size_t)i * 12, 12)};
     }
-    put[txs] = (struct storage_put){.table = TABLE_RECEIPTS, .key = bytes_of(info->hash.b, 32), .value = bytes_of(encoded, len)};
+    put[txs] = (struct storage_put){.table = TABLE_RECEIPTS,
+                                    .key = bytes_of(info->hash.b, 32),
+                                    .value = bytes_of(encoded, len)};
     if (storage_submit_puts(n->storage, put, (size_t)txs + 1, false, 0) != OK) {
-        log_write(LOG_ERROR, "storage", "a block is missing in the index", LOG_U64("number", info->number), NULL);
+        log_write(LOG_ERROR, "storage", "a block is missing in the index",
+                  LOG_U64("number", info->number), NULL);
     }
     pool_erase(n, tx, txs);
     free(put);
     free(place);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------ */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 struct accounts {
     struct ledger_account *account;
@@ -147,7 +161,7 @@ static enum err from_genesis(struct node *n)
     return err;
 }
 
-/* ---- the final blocks above the stored state ------------------------------------------------------ */
+/* ---- the final blocks above the stored state ------------------------------------------------- */
 
 struct changes {
     struct ledger_account *account;
@@ -192,14 +206,17 @@ static enum err split(struct replay *r, struct bytes body)
     for (uint32_t i = 0; i < r->n && err == OK; i++) {
         struct tx tx;
         r->tx[i].raw = raw[i];
-        err = tx_decode(&tx, raw[i]) == TX_OK && tx_sender(&r->tx[i].sender, &tx) == TX_OK ? OK : ERR_CORRUPT;
+        err = tx_decode(&tx, raw[i]) == TX_OK && tx_sender(&r->tx[i].sender, &tx) == TX_OK
+                  ? OK
+                  : ERR_CORRUPT;
         r->hash[i] = err == OK ? tx.hash : r->hash[i];
     }
     free(raw);
     return err;
 }
 
-static enum err run_block(struct node *n, const struct header *h, struct bytes body, const struct replay *r)
+static enum err run_block(struct node *n, const struct header *h, struct bytes body,
+                          const struct replay *r)
 {
     struct execution_block b = {
         .parent = h->payload_parent,
@@ -213,7 +230,8 @@ static enum err run_block(struct node *n, const struct header *h, struct bytes b
     struct execution_result result;
     ledger_execute(n->ledger_object, &b, &h->payload, &h->state_root, &result);
     struct payload_info info;
-    if (result.status != EXECUTION_VALID || payload_info_decode(&info, bytes_of(result.info, result.info_len)) != OK) {
+    if (result.status != EXECUTION_VALID ||
+        payload_info_decode(&info, bytes_of(result.info, result.info_len)) != OK) {
         return ERR_CORRUPT;
     }
     ledger_record_block(n, &info, r->hash, r->n);
@@ -271,9 +289,11 @@ enum err ledger_start(struct node *n, char *why, size_t why_len)
 {
     struct storage_buffer buf = {0};
     struct payload_info head;
-    enum err err = storage_get(n->storage, TABLE_MISC, bytes_of(head_key, sizeof head_key - 1), &buf);
+    enum err err =
+        storage_get(n->storage, TABLE_MISC, bytes_of(head_key, sizeof head_key - 1), &buf);
     if (err == OK) {
-        err = payload_info_decode(&head, bytes_of(buf.p, buf.n)) == OK ? from_disk(n, &head) : ERR_CORRUPT;
+        err = payload_info_decode(&head, bytes_of(buf.p, buf.n)) == OK ? from_disk(n, &head)
+                                                                       : ERR_CORRUPT;
     } else if (err == ERR_NOT_FOUND) {
         err = from_genesis(n);
     }
@@ -289,7 +309,10 @@ enum err ledger_start(struct node *n, char *why, size_t why_len)
         err = replay_height(n, h);
     }
     if (err != OK) {
-        snprintf(why, why_len, "the ledger's state in %s cannot be restored (%s); put a good copy there or let it be synced anew with `baton join`", n->config->dir, err_text(err));
+        snprintf(why, why_len,
+                 "the ledger's state in %s cannot be restored (%s); put a good copy there or let "
+                 "it be synced anew with `baton join`",
+                 n->config->dir, err_text(err));
     }
     return err;
 }

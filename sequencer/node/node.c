@@ -37,7 +37,7 @@ int node_exit_code(enum err e)
     }
 }
 
-/* ---- identity -------------------------------------------------------------------------------------- */
+/* ---- identity -------------------------------------------------------------------------------- */
 
 /* A key in memory must reach neither a core dump nor a debugger of the same user. */
 static void harden(void)
@@ -68,13 +68,17 @@ static enum err read_identity(struct node *n, char *why)
     if (n->self < 0) {
         char text[HEX_SIZE(20)];
         hex_encode(text, n->address.b, sizeof n->address.b);
-        snprintf(why, WHY, "the key %s is no member of %s; give the key of a member", text, n->config->genesis);
+        snprintf(why, WHY, "the key %s is no member of %s; give the key of a member", text,
+                 n->config->genesis);
         return ERR_NOT_MEMBER;
     }
     struct address tips;
     if (n->config->fee_recipient[0] != '\0' &&
-        (!hex_decode(tips.b, sizeof tips.b, n->config->fee_recipient) || !address_equal(&tips, &n->address))) {
-        snprintf(why, WHY, "fee-recipient: the built-in ledger pays tips to the member's own address; remove the key");
+        (!hex_decode(tips.b, sizeof tips.b, n->config->fee_recipient) ||
+         !address_equal(&tips, &n->address))) {
+        snprintf(why, WHY,
+                 "fee-recipient: the built-in ledger pays tips to the member's own address; remove "
+                 "the key");
         return ERR_CONFIG;
     }
     return RAND_bytes(n->instance, sizeof n->instance) == 1 ? OK : ERR_CRYPTO;
@@ -99,7 +103,9 @@ static enum err read_token(struct node *n, char *why)
             close(fd);
         }
         if (!made) {
-            snprintf(why, WHY, "%s can be neither read nor made; give another place with --admin-token", path);
+            snprintf(why, WHY,
+                     "%s can be neither read nor made; give another place with --admin-token",
+                     path);
         }
         return made ? OK : ERR_CONFIG;
     }
@@ -112,7 +118,7 @@ static enum err read_token(struct node *n, char *why)
     return n->admin_token == NULL ? ERR_NO_MEMORY : OK;
 }
 
-/* ---- parts -------------------------------------------------------------------------------------------- */
+/* ---- parts ----------------------------------------------------------------------------------- */
 
 static void storage_woke(uv_async_t *async)
 {
@@ -148,7 +154,8 @@ static enum err open_storage(struct node *n, char *why)
     };
     TRY(storage_open(&n->storage, &o, &n->verdict, why, WHY));
     if (n->verdict == STORAGE_AMNESIAC) {
-        log_write(LOG_WARN, "storage", "amnesiac: this member observes until the rule lets it sign", LOG_STR("why", why), NULL);
+        log_write(LOG_WARN, "storage", "amnesiac: this member observes until the rule lets it sign",
+                  LOG_STR("why", why), NULL);
     }
     return OK;
 }
@@ -251,7 +258,9 @@ static enum err open_parts(struct node *n, char *why)
     return OK;
 }
 
-/* ---- stop ------------------------------------------------------------------------------------------------ */
+/* ---- stop
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static void part_closed(void *arg)
 {
@@ -330,19 +339,23 @@ static void free_parts(struct node *n)
     genesis_free(&n->genesis);
 }
 
-/* ---- run --------------------------------------------------------------------------------------------------- */
+/* ---- run
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static enum err run(struct node *n)
 {
     uv_signal_t interrupt, terminate;
     interrupt.data = terminate.data = n;
     if (uv_signal_init(&n->loop, &interrupt) != 0 || uv_signal_init(&n->loop, &terminate) != 0 ||
-        uv_signal_start(&interrupt, signalled, SIGINT) != 0 || uv_signal_start(&terminate, signalled, SIGTERM) != 0) {
+        uv_signal_start(&interrupt, signalled, SIGINT) != 0 ||
+        uv_signal_start(&terminate, signalled, SIGTERM) != 0) {
         return ERR_IO;
     }
     core_start(n->driver.core, driver_now(), n->driver.effects);
-    log_write(LOG_INFO, "node", "serving", LOG_STR("member", n->epoch.member[n->self].name), LOG_U64("rpcPort", rpc_port(n->rpc)),
-              LOG_U64("height", n->finality.latest_number), LOG_U64("slot", n->finality.slot), NULL);
+    log_write(LOG_INFO, "node", "serving", LOG_STR("member", n->epoch.member[n->self].name),
+              LOG_U64("rpcPort", rpc_port(n->rpc)), LOG_U64("height", n->finality.latest_number),
+              LOG_U64("slot", n->finality.slot), NULL);
     driver_tick(n, 0);
     uv_run(&n->loop, UV_RUN_DEFAULT);
     uv_close((uv_handle_t *)&interrupt, NULL);
@@ -356,8 +369,10 @@ int node_run(const struct config *config)
     char why[WHY] = "";
     struct node *n = calloc(1, sizeof *n);
     int level = log_level_parse(config->log_level);
-    if (n == NULL || log_open(config->log[0] == '\0' ? NULL : config->log, level < 0 ? LOG_INFO : (enum log_level)level) != 0) {
-        fprintf(stderr, "baton: the log %s cannot be written; give another place with --log\n", config->log);
+    if (n == NULL || log_open(config->log[0] == '\0' ? NULL : config->log,
+                              level < 0 ? LOG_INFO : (enum log_level)level) != 0) {
+        fprintf(stderr, "baton: the log %s cannot be written; give another place with --log\n",
+                config->log);
         free(n);
         return 2;
     }

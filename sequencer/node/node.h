@@ -16,6 +16,7 @@ int node_run(const struct config *config);
  * Reads the genesis and the key's address; needs no password. `amnesiac`: the key is already a
  * member of a chain that runs, so that it may have signed. ERR_IN_USE: there is one already;
  * otherwise as storage_open and genesis_file_read; one sentence in `why`. */
-enum err node_create(const struct config *config, bool amnesiac, char *why, size_t why_len) MUST_USE;
+enum err node_create(const struct config *config, bool amnesiac, char *why,
+                     size_t why_len) MUST_USE;
 
 #endif

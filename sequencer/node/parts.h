@@ -39,14 +39,14 @@ static inline unsigned parts_hash(const void *key)
 struct node;
 
 enum {
-    BUILDS = 8,                  /* payloads asked for or kept */
-    SLICE_TXS = 64,              /* sender recoveries of one piece of work: below 3 ms */
-    INLINE_TXS = 2,              /* so few are recovered on the loop: a worker would take longer */
-    ROOT_INLINE_BYTES = 262144,  /* larger bodies are hashed on a worker */
-    FINAL_QUEUE_SYNC = 128       /* no more ranges are asked for while so many wait for execution */
+    BUILDS = 8,                 /* payloads asked for or kept */
+    SLICE_TXS = 64,             /* sender recoveries of one piece of work: below 3 ms */
+    INLINE_TXS = 2,             /* so few are recovered on the loop: a worker would take longer */
+    ROOT_INLINE_BYTES = 262144, /* larger bodies are hashed on a worker */
+    FINAL_QUEUE_SYNC = 128      /* no more ranges are asked for while so many wait for execution */
 };
 
-/* ---- driver.c ------------------------------------------------------------------------------- */
+/* ---- driver.c -------------------------------------------------------------------------------- */
 
 /* A message that waits for the write that gates it (CONSENSUS 8). */
 struct held_send {
@@ -61,19 +61,19 @@ struct driver {
     struct core *core;
     void *memory;
     struct effects *effects;
-    struct event *queue;         /* ring of events that arose while a step was carried out */
+    struct event *queue; /* ring of events that arose while a step was carried out */
     size_t queue_cap, queue_at, queue_n;
     bool running;
-    bool closed;                 /* stopping: events are dropped */
-    bool messages;               /* some were given since the last tick */
-    int reading;                 /* member whose message is being given, -1 */
+    bool closed;   /* stopping: events are dropped */
+    bool messages; /* some were given since the last tick */
+    int reading;   /* member whose message is being given, -1 */
     bool ban_reading;
     /* driver_store.c */
-    uint64_t persisted;          /* highest sequence known durable */
+    uint64_t persisted; /* highest sequence known durable */
     uint64_t submitted;
     bool failed, lost_step, retrying;
     struct held_send *held, **held_end;
-    struct certificate *cert;    /* scratch: certificates of a step, side by side */
+    struct certificate *cert; /* scratch: certificates of a step, side by side */
     size_t cert_cap;
     uv_work_t retry_work;
     enum err retry_err;
@@ -91,8 +91,8 @@ struct driver {
 
 enum err driver_open(struct node *n) MUST_USE;
 void driver_close(struct node *n);
-uint64_t driver_now(void);                 /* monotonic, us */
-uint64_t driver_wall(const struct node *n);/* Unix time, ms, with the skew of a drill */
+uint64_t driver_now(void);                  /* monotonic, us */
+uint64_t driver_wall(const struct node *n); /* Unix time, ms, with the skew of a drill */
 /* Gives an event to the core; its times are filled in here. An event without a message may be
  * given at any time; while a step is carried out it waits for its turn. */
 void driver_give(struct node *n, struct event event);
@@ -104,8 +104,8 @@ void effects_run(struct node *n, const struct effects *out);
 /* driver_store.c */
 void store_step(struct node *n, const struct effect *e);
 void store_hold(struct node *n, int to, uint64_t gate, const struct message *m);
-void store_drain(struct node *n);          /* takes completions from storage */
-void store_retry(struct node *n);          /* after a failure, every second */
+void store_drain(struct node *n); /* takes completions from storage */
+void store_retry(struct node *n); /* after a failure, every second */
 
 /* driver_time.c */
 enum err time_open(struct node *n) MUST_USE;
@@ -122,12 +122,12 @@ void trace_event(struct node *n, const struct event *e);
 /* ---- blocks.c, body_check.c ------------------------------------------------------------------ */
 
 enum entry_body {
-    ENTRY_NONE,      /* no body here */
-    ENTRY_STASHED,   /* bytes that came before the header: unchecked */
-    ENTRY_LOADED,    /* from own disk: root checked when it was stored, senders not known */
+    ENTRY_NONE,    /* no body here */
+    ENTRY_STASHED, /* bytes that came before the header: unchecked */
+    ENTRY_LOADED,  /* from own disk: root checked when it was stored, senders not known */
     ENTRY_CHECKING,
     ENTRY_GOOD,
-    ENTRY_BAD        /* hashes to its root, breaks a stateless check (N5) */
+    ENTRY_BAD /* hashes to its root, breaks a stateless check (N5) */
 };
 enum entry_run { ENTRY_NOT_RUN, ENTRY_WANTED, ENTRY_RUNNING, ENTRY_VALID, ENTRY_INVALID };
 
@@ -135,31 +135,31 @@ enum entry_run { ENTRY_NOT_RUN, ENTRY_WANTED, ENTRY_RUNNING, ENTRY_VALID, ENTRY_
 struct block_entry {
     struct hash hash;
     UT_hash_handle hh;
-    struct block_entry *prev, *next;       /* least recently used first */
+    struct block_entry *prev, *next; /* least recently used first */
     struct node *node;
     bool has_head;
-    struct block_head head;                /* head.system is owned */
+    struct block_head head; /* head.system is owned */
     enum entry_body body_state;
     uint8_t *body;
     size_t body_len;
-    bool stored;                           /* head and body were handed to storage */
-    bool final;                            /* by the core */
-    bool done;                             /* final and executed here: part of `latest` */
-    uint32_t pins;                         /* work under way that points here */
+    bool stored;   /* head and body were handed to storage */
+    bool final;    /* by the core */
+    bool done;     /* final and executed here: part of `latest` */
+    uint32_t pins; /* work under way that points here */
     uint32_t txs;
-    struct execution_tx *tx;               /* raw views into body, senders */
+    struct execution_tx *tx; /* raw views into body, senders */
     struct hash *tx_hash;
     struct address *tx_sender;
     uint64_t *tx_nonce;
     enum entry_run run;
-    bool in_queue;                         /* of execute.c */
+    bool in_queue; /* of execute.c */
     struct block_entry *run_next;
     uint64_t run_started_us, run_retry_us, run_wait_us;
     bool has_info;
     struct payload_info info;
     uint64_t arrival_us;
     uint64_t final_us;
-    size_t weight;                         /* bytes counted */
+    size_t weight; /* bytes counted */
     /* body_check.c */
     uint32_t check_left;
     bool check_ok;
@@ -176,7 +176,8 @@ struct block_entry *blocks_find(struct node *n, const struct hash *hash);
 /* In memory or made; NULL: out of memory. */
 struct block_entry *blocks_get(struct node *n, const struct hash *hash);
 struct block_entry *blocks_put_head(struct node *n, const struct block_head *head);
-bool blocks_put_body(struct node *n, struct block_entry *e, struct bytes body, enum entry_body state);
+bool blocks_put_body(struct node *n, struct block_entry *e, struct bytes body,
+                     enum entry_body state);
 void blocks_drop_body(struct node *n, struct block_entry *e);
 /* In memory, or read from disk: the head and, where stored, the body. NULL: not here. */
 struct block_entry *blocks_load(struct node *n, const struct hash *hash);
@@ -195,11 +196,11 @@ void body_head_here(struct node *n, struct block_entry *e);
 /* Finds the senders of a body that is here; goes on in execute.c and finality.c when done. */
 void body_check(struct node *n, struct block_entry *e);
 
-/* ---- execute.c, taken.c, build.c -------------------------------------------------------------- */
+/* ---- execute.c, taken.c, build.c ------------------------------------------------------------- */
 
 struct executes {
-    struct block_entry *first;             /* wanted, in order of asking */
-    uint64_t retry_us;                     /* 0: nothing waits for a time */
+    struct block_entry *first; /* wanted, in order of asking */
+    uint64_t retry_us;         /* 0: nothing waits for a time */
 };
 
 void execute_want(struct node *n, struct block_entry *e);
@@ -233,7 +234,7 @@ struct builds {
     struct mempool_candidate *candidate;
     struct execution_tx *tx;
     struct taken taken;
-    struct builder halving;                /* how large the next own block may be */
+    struct builder halving; /* how large the next own block may be */
 };
 
 void build_ask(struct node *n, const struct effect *e);
@@ -244,7 +245,7 @@ void build_proposed(struct node *n, const struct block_head *head);
 void build_verdict(struct node *n, const struct block_entry *e, bool good);
 void build_close(struct node *n);
 
-/* ---- finality.c ------------------------------------------------------------------------------- */
+/* ---- finality.c ------------------------------------------------------------------------------ */
 
 struct final_item {
     struct final_item *next;
@@ -266,18 +267,21 @@ struct finality {
     uint32_t waiting;
     bool finalizing;
     bool diverged;
-    uint64_t slot, height;                 /* highest block that the core delivered */
+    uint64_t slot, height; /* highest block that the core delivered */
     uint64_t seen_us;
     /* `latest`: final and executed here. Number 0 is the genesis. */
     uint64_t latest_slot, latest_number;
     struct hash latest_payload, latest_block;
     uint64_t latest_ms;
-    struct hash tip;                       /* highest block with a good body: what a build follows */
+    struct hash tip; /* highest block with a good body: what a build follows */
     uint64_t tip_slot;
-    struct { uint64_t number; struct hash block, payload; } recent[RECENT]; /* by number % RECENT */
-    struct recent_tx *recent_tx;           /* of recent blocks, oldest first */
-    struct certificate cert;               /* of the highest final block that has one; slot 0: none */
-    bool caught_up;                        /* view_ready said so once */
+    struct {
+        uint64_t number;
+        struct hash block, payload;
+    } recent[RECENT];            /* by number % RECENT */
+    struct recent_tx *recent_tx; /* of recent blocks, oldest first */
+    struct certificate cert;     /* of the highest final block that has one; slot 0: none */
+    bool caught_up;              /* view_ready said so once */
 };
 
 void finality_final(struct node *n, const struct effect *e);
@@ -286,12 +290,12 @@ const struct recent_tx *finality_recent_tx(const struct node *n, const struct ha
 void finality_tip(struct node *n, const struct block_entry *e);
 void finality_close(struct node *n);
 
-/* ---- intake.c, pool_restore.c ------------------------------------------------------------------ */
+/* ---- intake.c, pool_restore.c ---------------------------------------------------------------- */
 
 /* One raw transaction on its way in. */
 struct intake_tx {
     struct intake_tx *next;
-    int from;                              /* member, -1: submitted here */
+    int from; /* member, -1: submitted here */
     rpc_submit_cb cb;
     void *arg;
     uint64_t at_us;
@@ -306,9 +310,9 @@ struct intake_tx {
 struct intake_wait {
     struct hash hash;
     UT_hash_handle hh;
-    rpc_submit_cb cb;                      /* NULL: answered */
+    rpc_submit_cb cb; /* NULL: answered */
     void *arg;
-    uint32_t acks;                         /* members where it is durable */
+    uint32_t acks; /* members where it is durable */
     uint64_t at_us, sent_us;
 };
 
@@ -325,13 +329,13 @@ struct intake_batch {
 };
 
 struct intake {
-    struct intake_tx *first, **end;        /* not yet looked at */
+    struct intake_tx *first, **end; /* not yet looked at */
     uint32_t incoming, working;
     struct intake_wait *wait;
     uint32_t unanswered;
     struct intake_tx *admitted, **admitted_end; /* to be stored and sent in this loop turn */
     uint32_t admitted_n;
-    struct intake_batch *batch, **batch_end;    /* written, not yet durable */
+    struct intake_batch *batch, **batch_end; /* written, not yet durable */
     uint64_t token;
 };
 
@@ -343,27 +347,27 @@ void intake_acked(struct node *n, int member, const struct message *m);
 void intake_turn(struct node *n);
 void intake_stored(struct node *n, uint64_t token, enum err e);
 void intake_final(struct node *n, const struct hash *tx);
-void intake_sweep(struct node *n);         /* repeats, gives up */
+void intake_sweep(struct node *n); /* repeats, gives up */
 void intake_peer_up(struct node *n, int member);
 void intake_close(struct node *n);
 /* Puts what the disk holds back into the pool. */
 enum err pool_restore(struct node *n) MUST_USE;
 void pool_erase(struct node *n, const struct hash *tx, uint32_t txs);
 
-/* ---- sync.c ------------------------------------------------------------------------------------ */
+/* ---- sync.c ---------------------------------------------------------------------------------- */
 
 struct peer_view {
     bool heard;
-    struct status status;                  /* the last one */
-    uint64_t first_final;                  /* final slot in the first status since the start */
+    struct status status; /* the last one */
+    uint64_t first_final; /* final slot in the first status since the start */
 };
 
 struct syncing {
-    int asked;                             /* member asked, -1 */
+    int asked; /* member asked, -1 */
     uint64_t asked_us;
     uint64_t above;
     uint32_t next_peer;
-    bool active;                           /* too far behind to lead */
+    bool active; /* too far behind to lead */
 };
 
 void sync_status(struct node *n, int member, const struct status *s);
@@ -373,7 +377,7 @@ void sync_serve_range(struct node *n, int member, const struct message *m);
 void sync_serve_fetch(struct node *n, int member, const struct hash *block);
 void sync_fetch(struct node *n, const struct hash *block, int peer);
 
-/* ---- health.c ---------------------------------------------------------------------------------- */
+/* ---- health.c -------------------------------------------------------------------------------- */
 
 struct health {
     uv_timer_t timer;
@@ -385,12 +389,14 @@ struct health {
     uint64_t dry_asked_us, dry_ok_us;
     uint32_t sent_not_ready;
     bool sent_pending, sent_draining, sent_any;
-    bool pool_changed;                     /* look at `pending` again in this loop turn */
+    bool pool_changed; /* look at `pending` again in this loop turn */
     bool pending;
-    uint64_t draining_until_us;            /* 0: not; UINT64_MAX: for good */
-    bool hand_over;                        /* draining until the own turn ended */
-    struct { uint64_t p50, p99; } latency[LIMIT_MEMBERS];
-    uint64_t quorum_us;                    /* a quorum is connected since, 0: never was */
+    uint64_t draining_until_us; /* 0: not; UINT64_MAX: for good */
+    bool hand_over;             /* draining until the own turn ended */
+    struct {
+        uint64_t p50, p99;
+    } latency[LIMIT_MEMBERS];
+    uint64_t quorum_us; /* a quorum is connected since, 0: never was */
     int shown_leader;
     uint32_t shown_not_ready;
 };
@@ -400,15 +406,15 @@ void health_open(struct node *n);
 void health_close(struct node *n);
 void health_client_asked(struct node *n);
 void health_client_answered(struct node *n);
-void health_turn(struct node *n);          /* end of a loop turn: `pending` */
+void health_turn(struct node *n); /* end of a loop turn: `pending` */
 uint32_t health_not_ready(struct node *n);
 uint64_t health_client_silent(const struct node *n);
 
-/* ---- incident_book.c: effects into incidents, metrics, alarms ------------------------------------ */
+/* ---- incident_book.c: effects into incidents, metrics, alarms -------------------------------- */
 
 struct book {
     bool open;
-    uint64_t open_from, open_to;           /* numbers of incidents not yet over */
+    uint64_t open_from, open_to; /* numbers of incidents not yet over */
     uint64_t last_final_ms, last_final_us;
     int reason_label[SKIP_REASONS];
     int kind_label[4];
@@ -427,17 +433,19 @@ void book_alarm(struct node *n, const struct effect *e);
 void book_gauges(struct node *n);
 void book_limit(struct node *n, const char *limit);
 
-/* ---- restart.c, ledger_start.c ------------------------------------------------------------------ */
+/* ---- restart.c, ledger_start.c --------------------------------------------------------------- */
 
 enum err restart_core(struct node *n, char *why, size_t why_len) MUST_USE;
 /* The ledger at the final head, from stored accounts and final blocks above them. */
 enum err ledger_start(struct node *n, char *why, size_t why_len) MUST_USE;
-void ledger_persist(void *node, const struct ledger_account *changed, size_t count, const struct payload_info *head);
+void ledger_persist(void *node, const struct ledger_account *changed, size_t count,
+                    const struct payload_info *head);
 /* What a final block adds to the tables: payload, transaction index; its transactions leave the
  * stored pool. */
-void ledger_record_block(struct node *n, const struct payload_info *info, const struct hash *tx, uint32_t txs);
+void ledger_record_block(struct node *n, const struct payload_info *info, const struct hash *tx,
+                         uint32_t txs);
 
-/* ---- chain_view.c, chain_documents.c, admin.c ---------------------------------------------------- */
+/* ---- chain_view.c, chain_documents.c, admin.c ------------------------------------------------ */
 
 extern const struct rpc_backend chain_backend;
 /* False while the node is below the heads that it may have shown before (CONSENSUS 8). */
@@ -447,7 +455,8 @@ enum err view_block(struct node *n, struct block_entry *e, struct rpc_block *out
 enum err view_hash_at(struct node *n, uint64_t number, struct hash *out);
 struct block_entry *view_by_payload(struct node *n, const struct hash *payload);
 bool view_find_tx(struct node *n, const struct hash *tx, uint64_t *number, uint32_t *index);
-void documents_answer(void *node, enum rpc_document kind, const struct rpc_query *q, rpc_answer_cb cb, void *arg);
+void documents_answer(void *node, enum rpc_document kind, const struct rpc_query *q,
+                      rpc_answer_cb cb, void *arg);
 /* NULL: none (yet). The caller owns the object. chain_proofs.c. */
 struct json_object *documents_certificate(struct node *n, uint64_t number);
 struct json_object *documents_receipt_proof(struct node *n, const struct hash *tx);
@@ -459,15 +468,16 @@ const char *health_reason(uint32_t bit);
 struct json_object *json_hash(const struct hash *h);
 struct json_object *json_address(const struct address *a);
 struct json_object *json_hex(const uint8_t *p, size_t n);
-void admin_answer(void *node, enum rpc_admin_call call, const struct rpc_query *q, rpc_answer_cb cb, void *arg);
+void admin_answer(void *node, enum rpc_admin_call call, const struct rpc_query *q, rpc_answer_cb cb,
+                  void *arg);
 
 struct chaos {
-    uint32_t cut;                          /* members, bit i = member i */
+    uint32_t cut; /* members, bit i = member i */
     uint32_t slow_ms, drop_percent;
     bool stall;
 };
 
-/* ---- the node -------------------------------------------------------------------------------------- */
+/* ---- the node -------------------------------------------------------------------------------- */
 
 struct node {
     const struct config *config;
@@ -477,13 +487,13 @@ struct node {
     struct hash anchor_hash;
     struct secret_key *key;
     struct address address;
-    int self;                              /* member index, -1: observer */
+    int self; /* member index, -1: observer */
     uint8_t instance[16];
     uv_loop_t loop;
     struct storage *storage;
     enum storage_verdict verdict;
     uv_async_t storage_wake;
-    struct ledger *ledger_object;          /* until the service takes it */
+    struct ledger *ledger_object; /* until the service takes it */
     struct ledger_service *ledger;
     struct execution execution;
     struct mempool *mempool;
@@ -504,10 +514,10 @@ struct node {
     struct chaos chaos;
     char *admin_token;
     uint64_t started_us;
-    uint64_t own_finalized;                /* highest slot with an own finalize vote at the start */
+    uint64_t own_finalized; /* highest slot with an own finalize vote at the start */
     bool stopping;
     uint64_t stop_at_us;
-    uint32_t closing;                      /* parts that still close */
+    uint32_t closing; /* parts that still close */
 };
 
 int node_exit_code(enum err e);

@@ -11,7 +11,7 @@ struct stored_tx {
     struct address sender;
     uint64_t nonce;
     bool readable;
-    struct bytes raw;      /* into `copy` */
+    struct bytes raw; /* into `copy` */
     uint8_t *copy;
 };
 
@@ -84,7 +84,8 @@ static bool restore_one(struct node *n, const struct stored_tx *t)
     if (!t->readable || tx_decode(&tx, t->raw) != TX_OK) {
         return false;
     }
-    return mempool_add(n->mempool, &tx, &t->sender, true, driver_wall(n) / 1000, text, sizeof text) != POOL_REFUSED;
+    return mempool_add(n->mempool, &tx, &t->sender, true, driver_wall(n) / 1000, text,
+                       sizeof text) != POOL_REFUSED;
 }
 
 void pool_erase(struct node *n, const struct hash *tx, uint32_t txs)
@@ -93,7 +94,8 @@ void pool_erase(struct node *n, const struct hash *tx, uint32_t txs)
     for (uint32_t done = 0; done < txs;) {
         uint32_t count = 0;
         while (count < 256 && done < txs) {
-            put[count++] = (struct storage_put){.table = TABLE_POOL, .key = bytes_of(tx[done++].b, sizeof *tx), .erase = true};
+            put[count++] = (struct storage_put){
+                .table = TABLE_POOL, .key = bytes_of(tx[done++].b, sizeof *tx), .erase = true};
         }
         if (storage_submit_puts(n->storage, put, count, false, 0) != OK) {
             return; /* they are refused and erased at the next start */
@@ -119,7 +121,8 @@ enum err pool_restore(struct node *n)
     }
     free(r.tx);
     if (restored > 0) {
-        log_write(LOG_INFO, "node", "transactions restored to the pool", LOG_U64("count", restored), NULL);
+        log_write(LOG_INFO, "node", "transactions restored to the pool", LOG_U64("count", restored),
+                  NULL);
     }
     return err != OK ? err : r.no_memory ? ERR_NO_MEMORY : OK;
 }

@@ -8,14 +8,14 @@
 
 struct journal {
     struct node *node;
-    uint64_t floor;                /* final slot: nothing at or below it is needed */
+    uint64_t floor; /* final slot: nothing at or below it is needed */
     struct vote *vote;
     size_t votes, votes_cap;
     struct certificate *cert;
     size_t certs, certs_cap;
     uint64_t *turn;
     size_t turns, turns_cap;
-    struct hash *named;            /* blocks that votes and certificates name, and their ancestors */
+    struct hash *named; /* blocks that votes and certificates name, and their ancestors */
     uint64_t *named_slot;
     size_t names, names_cap;
     uint64_t clearing_slot;
@@ -88,7 +88,7 @@ static bool take_step(void *arg, const struct journal_step *s)
     return !j->no_memory;
 }
 
-/* ---- blocks above the final one -------------------------------------------------------------------- */
+/* ---- blocks above the final one -------------------------------------------------------------- */
 
 static bool known_name(const struct journal *j, const struct hash *h)
 {
@@ -118,7 +118,8 @@ static void name_chain(struct journal *j, struct hash hash)
 {
     while (!hash_is_zero(&hash) && !known_name(j, &hash)) {
         struct block_entry *e = blocks_load(j->node, &hash);
-        if (e == NULL || e->head.header.slot <= j->floor || !add_name(j, &hash, e->head.header.slot)) {
+        if (e == NULL || e->head.header.slot <= j->floor ||
+            !add_name(j, &hash, e->head.header.slot)) {
             return;
         }
         hash = e->head.header.parent;
@@ -155,7 +156,7 @@ static enum err restore_blocks(struct journal *j)
     return j->no_memory ? ERR_NO_MEMORY : OK;
 }
 
-/* ---- the final block -------------------------------------------------------------------------------- */
+/* ---- the final block ------------------------------------------------------------------------- */
 
 static enum err restore_final(struct node *n, struct journal *j)
 {
@@ -177,7 +178,11 @@ static enum err restore_final(struct node *n, struct journal *j)
         err = storage_certificate(n->storage, epoch, slot, &cert);
     }
     if (err == OK) {
-        const struct core_restored_final f = {.head = &e->head, .cert = &cert, .executed = true, .bench = bench.p, .bench_len = bench.n};
+        const struct core_restored_final f = {.head = &e->head,
+                                              .cert = &cert,
+                                              .executed = true,
+                                              .bench = bench.p,
+                                              .bench_len = bench.n};
         err = core_restore_final(n->driver.core, &f);
     }
     free(bench.p);
@@ -226,7 +231,7 @@ static enum err restore_journal(struct node *n, struct journal *j)
     return OK;
 }
 
-/* ---- the core ------------------------------------------------------------------------------------------ */
+/* ---- the core -------------------------------------------------------------------------------- */
 
 static bool core_sign(void *ctx, struct signature *out, const struct hash *digest)
 {
@@ -234,7 +239,8 @@ static bool core_sign(void *ctx, struct signature *out, const struct hash *diges
     return key_sign(out, n->key, digest) == OK;
 }
 
-static bool core_recover(void *ctx, struct address *out, const struct signature *sig, const struct hash *digest)
+static bool core_recover(void *ctx, struct address *out, const struct signature *sig,
+                         const struct hash *digest)
 {
     (void)ctx;
     return key_recover(out, sig, digest) == OK;
@@ -281,7 +287,9 @@ enum err restart_core(struct node *n, char *why, size_t why_len)
         err = restore_journal(n, &j);
     }
     if (err != OK) {
-        snprintf(why, why_len, "the journal in %s/db does not fit together (%s); run `baton db check %s`", n->config->dir, err_text(err), n->config->dir);
+        snprintf(why, why_len,
+                 "the journal in %s/db does not fit together (%s); run `baton db check %s`",
+                 n->config->dir, err_text(err), n->config->dir);
     }
     free(j.vote);
     free(j.cert);

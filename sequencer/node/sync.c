@@ -21,7 +21,7 @@ void sync_status(struct node *n, int member, const struct status *s)
     p->status = *s;
 }
 
-/* ---- asking ------------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 static bool peer_ahead(const struct node *n, uint32_t i, uint64_t slot)
 {
@@ -57,7 +57,9 @@ static uint64_t shown_final(const struct node *n)
         uint64_t slot = n->peer[i].heard ? n->peer[i].status.final_slot : 0;
         uint32_t weight = 0;
         for (uint32_t k = 0; k < n->epoch.n; k++) {
-            weight += n->peer[k].heard && n->peer[k].status.final_slot >= slot ? n->epoch.member[k].weight : 0;
+            weight += n->peer[k].heard && n->peer[k].status.final_slot >= slot
+                          ? n->epoch.member[k].weight
+                          : 0;
         }
         if (slot > best && weight >= n->epoch.faulty + 1) {
             best = slot;
@@ -72,7 +74,8 @@ void sync_check(struct node *n)
     uint64_t own = n->finality.slot;
     uint64_t margin = 2ULL * n->epoch.params.depth;
     bool behind = shown_final(n) > own + margin;
-    s->active = shown_final(n) > own + margin + n->epoch.params.turn_slots || n->finality.waiting > FINAL_QUEUE_SYNC;
+    s->active = shown_final(n) > own + margin + n->epoch.params.turn_slots ||
+                n->finality.waiting > FINAL_QUEUE_SYNC;
     if (s->asked >= 0 && driver_now() - s->asked_us > ASK_AGAIN_US) {
         s->asked = -1;
         s->above = own;
@@ -97,7 +100,8 @@ void sync_blocks(struct node *n, int member, const struct message *m)
     }
     uint64_t last = m->u.blocks.block[count - 1].head.header.slot;
     /* Bodies are still being checked: the next range is on its way meanwhile. */
-    if (last > s->above && n->finality.waiting <= FINAL_QUEUE_SYNC && peer_ahead(n, (uint32_t)member, last)) {
+    if (last > s->above && n->finality.waiting <= FINAL_QUEUE_SYNC &&
+        peer_ahead(n, (uint32_t)member, last)) {
         ask(n, last);
     }
 }
@@ -105,7 +109,8 @@ void sync_blocks(struct node *n, int member, const struct message *m)
 void sync_fetch(struct node *n, const struct hash *block, int peer)
 {
     struct block_entry *e = blocks_load(n, block);
-    if (e != NULL && (e->body_state == ENTRY_GOOD || e->body_state == ENTRY_BAD || e->body_state == ENTRY_LOADED || e->body_state == ENTRY_STASHED)) {
+    if (e != NULL && (e->body_state == ENTRY_GOOD || e->body_state == ENTRY_BAD ||
+                      e->body_state == ENTRY_LOADED || e->body_state == ENTRY_STASHED)) {
         body_head_here(n, e);
     } else if (e == NULL || e->body_state == ENTRY_NONE) {
         struct message m = {.kind = MSG_FETCH};
@@ -114,7 +119,7 @@ void sync_fetch(struct node *n, const struct hash *block, int peer)
     }
 }
 
-/* ---- serving ------------------------------------------------------------------------------------- */
+/* ---- serving --------------------------------------------------------------------------------- */
 
 struct serving {
     struct block block[LIMIT_SYNC_BLOCKS];
@@ -183,7 +188,8 @@ void sync_serve_range(struct node *n, int member, const struct message *m)
     if (s == NULL) {
         return;
     }
-    uint32_t max = m->u.range.max_blocks < LIMIT_SYNC_BLOCKS ? m->u.range.max_blocks : LIMIT_SYNC_BLOCKS;
+    uint32_t max =
+        m->u.range.max_blocks < LIMIT_SYNC_BLOCKS ? m->u.range.max_blocks : LIMIT_SYNC_BLOCKS;
     collect(n, s, m->u.range.above_slot, max);
     prove(n, s);
     struct message answer = {.kind = MSG_BLOCKS};
@@ -211,7 +217,8 @@ void sync_serve_fetch(struct node *n, int member, const struct hash *block)
     if (e == NULL) {
         return;
     }
-    bool has_body = e->body_state == ENTRY_GOOD || e->body_state == ENTRY_LOADED || e->body_state == ENTRY_CHECKING;
+    bool has_body = e->body_state == ENTRY_GOOD || e->body_state == ENTRY_LOADED ||
+                    e->body_state == ENTRY_CHECKING;
     if (!has_body && !blocks_is_empty(&e->head.header)) {
         return;
     }

@@ -44,14 +44,16 @@ static void trace_content(FILE *f, const struct event *e)
         fprintf(f, " %d %d", e->u.peer.up ? 1 : 0, e->u.peer.reset ? 1 : 0);
         return;
     case EVENT_LATENCY:
-        fprintf(f, " %llu %llu", (unsigned long long)e->u.latency.one_way_p50_us, (unsigned long long)e->u.latency.one_way_p99_us);
+        fprintf(f, " %llu %llu", (unsigned long long)e->u.latency.one_way_p50_us,
+                (unsigned long long)e->u.latency.one_way_p99_us);
         return;
     case EVENT_BODY:
         fprintf(f, " %d", e->u.body.ok ? 1 : 0);
         trace_hash(f, &e->u.body.block);
         return;
     case EVENT_EXECUTED:
-        fprintf(f, " %d %llu", (int)e->u.executed.verdict, (unsigned long long)e->u.executed.took_us);
+        fprintf(f, " %d %llu", (int)e->u.executed.verdict,
+                (unsigned long long)e->u.executed.took_us);
         trace_hash(f, &e->u.executed.block);
         return;
     case EVENT_BUILT:

@@ -41,7 +41,11 @@ static int setup(void **state)
     assert_non_null(w->n);
     assert_non_null(w->body);
     assert_int_equal(genesis_epoch_config(&w->n->epoch, &g, why, sizeof why), OK);
-    const struct storage_options o = {.dir = w->dir.path, .genesis = w->n->epoch.genesis, .member = g.member[0].address, .create = true, .wake = ignore_wake};
+    const struct storage_options o = {.dir = w->dir.path,
+                                      .genesis = w->n->epoch.genesis,
+                                      .member = g.member[0].address,
+                                      .create = true,
+                                      .wake = ignore_wake};
     assert_int_equal(storage_open(&w->n->storage, &o, &verdict, why, sizeof why), OK);
     genesis_free(&g);
     *state = w;
@@ -62,7 +66,8 @@ static int teardown(void **state)
 
 static struct block_head head_at(const struct world *w, uint64_t slot, uint32_t body_len)
 {
-    struct block_head h = {.header = {.chain_id = w->n->epoch.chain_id, .slot = slot, .body_len = body_len}};
+    struct block_head h = {
+        .header = {.chain_id = w->n->epoch.chain_id, .slot = slot, .body_len = body_len}};
     h.header.genesis = w->n->epoch.genesis;
     h.hash = header_hash(&h.header);
     return h;
@@ -194,7 +199,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(done_blocks_leave_when_the_cache_is_full, setup, teardown),
-        cmocka_unit_test_setup_teardown(unfinished_blocks_keep_what_is_known_of_them, setup, teardown),
+        cmocka_unit_test_setup_teardown(unfinished_blocks_keep_what_is_known_of_them, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(what_is_not_stored_or_pinned_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(bodies_come_back_from_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(an_unknown_block_leaves_nothing_behind, setup, teardown),

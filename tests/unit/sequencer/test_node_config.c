@@ -57,13 +57,15 @@ static void says(struct world *w, const char *yaml, const char *words)
 
 static void unknown_key_has_its_place_and_a_suggestion(void **state)
 {
-    says(*state, "rpc: 127.0.0.1:1\nlog-levle: info\n", "node.yaml:2:1: unknown key 'log-levle'; did you mean 'log-level'?");
+    says(*state, "rpc: 127.0.0.1:1\nlog-levle: info\n",
+         "node.yaml:2:1: unknown key 'log-levle'; did you mean 'log-level'?");
     says(*state, "qwertzuiop: 1\n", "unknown key 'qwertzuiop'; `baton node --help`");
 }
 
 static void bad_value_says_what_was_expected(void **state)
 {
-    says(*state, "head-stall: 5\n", "node.yaml:1:13: head-stall: '5': expected a duration with its unit");
+    says(*state, "head-stall: 5\n",
+         "node.yaml:1:13: head-stall: '5': expected a duration with its unit");
     says(*state, "rpc: localhost\n", "expected host:port");
     says(*state, "rpc: localhost:70000\n", "expected host:port");
     says(*state, "vow-never-signed: yes\n", "expected true or false");
@@ -86,7 +88,8 @@ static void later_sources_win(void **state)
     struct world *w = *state;
     setenv("BATON_NAME", "from-environment", 1);
     setenv("BATON_LOG_LEVEL", "warn", 1);
-    enum err e = load(w, "name: from-file\nlog-level: debug\nhead-stall: 2s\n", "--name", "from-flag");
+    enum err e =
+        load(w, "name: from-file\nlog-level: debug\nhead-stall: 2s\n", "--name", "from-flag");
     unsetenv("BATON_NAME");
     unsetenv("BATON_LOG_LEVEL");
     assert_int_equal(e, OK);
@@ -131,7 +134,10 @@ static void what_is_written_is_read_again(void **state)
 {
     struct world *w = *state;
     struct config before;
-    assert_int_equal(load(w, "name: \"a \\\"b\\\"\"\nhead-stall: 1500ms\np2p: 127.0.0.1:9\nhosts: '*'\n", NULL, NULL), OK);
+    assert_int_equal(
+        load(w, "name: \"a \\\"b\\\"\"\nhead-stall: 1500ms\np2p: 127.0.0.1:9\nhosts: '*'\n", NULL,
+             NULL),
+        OK);
     before = w->config;
     assert_int_equal(config_write(&w->config, kit_path(&w->dir, "again.yaml")), OK);
     char *text = kit_read(&w->dir, "again.yaml");
@@ -144,7 +150,8 @@ static void what_is_written_is_read_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(unknown_key_has_its_place_and_a_suggestion, setup, teardown),
+        cmocka_unit_test_setup_teardown(unknown_key_has_its_place_and_a_suggestion, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(bad_value_says_what_was_expected, setup, teardown),
         cmocka_unit_test_setup_teardown(wrong_form_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(later_sources_win, setup, teardown),

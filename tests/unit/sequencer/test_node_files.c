@@ -17,7 +17,7 @@
 
 struct world {
     struct kit_dir dir;
-    char *genesis;       /* a good one, as text */
+    char *genesis; /* a good one, as text */
     char why[512];
 };
 
@@ -28,7 +28,8 @@ static int setup(void **state)
     assert_non_null(w);
     kit_dir_make(&w->dir);
     kit_genesis(&g);
-    assert_int_equal(genesis_file_write(&g, kit_path(&w->dir, "genesis.json"), w->why, sizeof w->why), OK);
+    assert_int_equal(
+        genesis_file_write(&g, kit_path(&w->dir, "genesis.json"), w->why, sizeof w->why), OK);
     w->genesis = kit_read(&w->dir, "genesis.json");
     genesis_free(&g);
     *state = w;
@@ -49,11 +50,10 @@ static char *with(const struct world *w, const char *from, const char *to)
 {
     const char *at = strstr(w->genesis, from);
     assert_non_null(at);
-    char *text = calloc(1, strlen(w->genesis) + strlen(to) + 1);
+    size_t size = strlen(w->genesis) + strlen(to) + 1;
+    char *text = malloc(size);
     assert_non_null(text);
-    memcpy(text, w->genesis, (size_t)(at - w->genesis));
-    strcat(text, to);
-    strcat(text, at + strlen(from));
+    snprintf(text, size, "%.*s%s%s", (int)(at - w->genesis), w->genesis, to, at + strlen(from));
     return text;
 }
 
@@ -63,7 +63,8 @@ static void refuses(struct world *w, const char *from, const char *to, const cha
     char *text = with(w, from, to);
     kit_write(&w->dir, "bad.json", text, 0644);
     free(text);
-    assert_int_not_equal(genesis_file_read(&g, kit_path(&w->dir, "bad.json"), w->why, sizeof w->why), OK);
+    assert_int_not_equal(
+        genesis_file_read(&g, kit_path(&w->dir, "bad.json"), w->why, sizeof w->why), OK);
     if (strstr(w->why, words) == NULL) {
         fail_msg("expected \"%s\" in: %s", words, w->why);
     }
@@ -74,7 +75,8 @@ static void genesis_comes_back(void **state)
     struct world *w = *state;
     struct genesis g, read;
     kit_genesis(&g);
-    assert_int_equal(genesis_file_read(&read, kit_path(&w->dir, "genesis.json"), w->why, sizeof w->why), OK);
+    assert_int_equal(
+        genesis_file_read(&read, kit_path(&w->dir, "genesis.json"), w->why, sizeof w->why), OK);
     struct hash a = genesis_hash(&g);
     struct hash b = genesis_hash(&read);
     assert_memory_equal(a.b, b.b, 32);
@@ -103,19 +105,22 @@ static void genesis_ends_with_its_text(void **state)
 {
     struct world *w = *state;
     struct genesis g;
-    char *text = calloc(1, strlen(w->genesis) + 8);
+    size_t size = strlen(w->genesis) + 8;
+    char *text = malloc(size);
     assert_non_null(text);
-    strcpy(text, w->genesis);
-    strcat(text, "{}");
+    snprintf(text, size, "%s{}", w->genesis);
     kit_write(&w->dir, "bad.json", text, 0644);
     free(text);
-    assert_int_not_equal(genesis_file_read(&g, kit_path(&w->dir, "bad.json"), w->why, sizeof w->why), OK);
+    assert_int_not_equal(
+        genesis_file_read(&g, kit_path(&w->dir, "bad.json"), w->why, sizeof w->why), OK);
 }
 
 static void make_key(struct world *w, struct secret_key *key)
 {
     assert_int_equal(key_generate(key), OK);
-    assert_int_equal(keyfile_write(kit_path(&w->dir, "key.json"), key, bytes_of("secret", 6), true, w->why, sizeof w->why), OK);
+    assert_int_equal(keyfile_write(kit_path(&w->dir, "key.json"), key, bytes_of("secret", 6), true,
+                                   w->why, sizeof w->why),
+                     OK);
     kit_write(&w->dir, "password", "secret\n", 0600);
 }
 
@@ -147,7 +152,9 @@ static void key_is_never_overwritten(void **state)
     struct world *w = *state;
     struct secret_key key;
     make_key(w, &key);
-    assert_int_equal(keyfile_write(kit_path(&w->dir, "key.json"), &key, bytes_of("x", 1), true, w->why, sizeof w->why), ERR_IN_USE);
+    assert_int_equal(keyfile_write(kit_path(&w->dir, "key.json"), &key, bytes_of("x", 1), true,
+                                   w->why, sizeof w->why),
+                     ERR_IN_USE);
 }
 
 static void key_readable_by_others_is_refused(void **state)
@@ -199,7 +206,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(key_is_never_overwritten, setup, teardown),
         cmocka_unit_test_setup_teardown(key_readable_by_others_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(key_behind_a_link_is_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(wrong_password_and_wrong_file_are_told_apart, setup, teardown),
+        cmocka_unit_test_setup_teardown(wrong_password_and_wrong_file_are_told_apart, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
