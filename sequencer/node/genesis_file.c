@@ -376,9 +376,7 @@ void genesis_free(struct genesis *g)
     g->allocs = 0;
 }
 
-/* ---- writing
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void put_text(struct json_object *o, const char *key, const char *text)
 {
