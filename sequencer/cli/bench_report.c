@@ -118,6 +118,16 @@ static struct json_object *list_absent(const struct bench *b, const struct audit
     return list;
 }
 
+/* What nodes said against transactions, by how often. */
+static struct json_object *list_sentences(const struct bench *b)
+{
+    struct json_object *o = json_object_new_object();
+    for (size_t i = 0; i < BENCH_SENTENCES && b->sentence[i].n > 0; i++) {
+        doc_put_u64(o, b->sentence[i].text, b->sentence[i].n);
+    }
+    return o;
+}
+
 static void print_json(const struct bench *b, const struct audit *a, const struct verdict *v)
 {
     struct quantiles accept = quantiles_of(b, false);
@@ -132,6 +142,7 @@ static void print_json(const struct bench *b, const struct audit *a, const struc
     doc_put(o, "latencyMs", describe(&confirm));
     doc_put_u64(o, "retries", b->retries);
     doc_put_u64(o, "refused", b->refused);
+    doc_put(o, "sentences", list_sentences(b));
     doc_put_u64(o, "unanswered", v->unanswered);
     doc_put_u64(o, "lost", v->lost);
     doc_put_u64(o, "twice", v->twice);
