@@ -139,9 +139,10 @@ struct lead {
     uint64_t build_asked_us;
     uint64_t build_time_ms;            /* timestamp the payload was asked for */
     uint32_t half;                     /* transactions at most in the next block, 0: no limit */
+    bool building;                     /* `build` is not yet answered */
     bool has_payload;
-    bool build_failed;
-    struct built_payload payload;
+    struct built_payload payload;      /* the freshest one for build_slot on build_parent */
+    uint64_t payload_time_ms;
 };
 
 struct core {

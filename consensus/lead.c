@@ -121,8 +121,7 @@ static void ask_build(struct core *c, uint64_t s, const struct block_record *par
     l->build_parent = parent->head.hash;
     l->build_asked_us = c->now_us;
     l->build_time_ms = timestamp_for(c, parent, due_us);
-    l->has_payload = false;
-    l->build_failed = false;
+    l->building = true;
     const struct header *h = &parent->head.header;
     e->u.build.number = l->build;
     e->u.build.slot = s;
@@ -140,9 +139,12 @@ void lead_built(struct core *c, const struct built_payload *p)
     if (l->build == 0 || p->build != l->build) {
         return;
     }
-    l->has_payload = p->ok;
-    l->build_failed = !p->ok;
-    l->payload = *p;
+    l->building = false;
+    if (p->ok) {
+        l->has_payload = true;
+        l->payload = *p;
+        l->payload_time_ms = l->build_time_ms;
+    }
 }
 
 /* ---- making a block --------------------------------------------------------------------------------- */
@@ -210,7 +212,7 @@ static void fill_header(struct core *c, struct header *h, uint64_t s, const stru
     h->state_root = l->payload.state_root;
     h->body_root = l->payload.body_root;
     h->body_len = l->payload.body_len;
-    h->timestamp_ms = l->build_time_ms;
+    h->timestamp_ms = l->payload_time_ms;
 }
 
 static void send_proposal(struct core *c, const struct block_record *b, int to)
@@ -251,6 +253,7 @@ static bool propose(struct core *c, uint64_t s, const struct block_record *paren
     bool starved = (flags & FLAG_EMPTY) != 0 && c->pending;
     l->empty_run = starved ? l->empty_run + 1 : 0;
     l->build = 0;
+    l->building = false;
     l->has_payload = false;
     send_proposal(c, b, SEND_ALL);
     return true;
@@ -305,7 +308,7 @@ struct schedule {
     uint64_t due_us;      /* the interval has passed */
     uint64_t send_us;     /* not before, when a payload is ready */
     uint64_t empty_us;    /* no payload by then: EMPTY */
-    uint64_t build_us;    /* ask for a payload then */
+    uint64_t build_us;    /* ask for the last payload then */
     bool payload;         /* a payload is wanted at all */
 };
 
@@ -321,7 +324,6 @@ static struct schedule schedule_of(struct core *c, uint64_t s, const struct bloc
         x.send_us = min_u64(x.due_us, parent->arrival_us + (uint64_t)p->block_time_ms * MS);
         x.build_us = 0;
     } else {
-        /* No earlier than the build budget before it is due, so that what arrives until then is in. */
         uint64_t budget = timing_build_budget(c);
         x.build_us = x.due_us > budget ? x.due_us - budget : 0;
     }
@@ -338,27 +340,42 @@ static bool payload_fits(const struct core *c, uint64_t s, const struct block_re
     return l->build != 0 && l->build_slot == s && hash_equal(&l->build_parent, &parent->head.hash);
 }
 
+/* A build is asked for as soon as the parent is executed: that shows early whether the client
+ * lives. When it answered, the payload is asked for once more at the build budget before it is
+ * due, so that what arrived in between is in it. */
+static void ask_in_time(struct core *c, uint64_t s, const struct block_record *parent, const struct schedule *x)
+{
+    const struct lead *l = &c->lead;
+    bool asked = payload_fits(c, s, parent);
+    bool refresh = asked && !l->building && l->build_asked_us < x->build_us;
+    if (!block_executed(c, parent) || (asked && !refresh)) {
+        return;
+    }
+    if (asked && c->now_us < x->build_us) {
+        timing_want(c, x->build_us);
+        return;
+    }
+    if (!asked) {
+        c->lead.has_payload = false;
+    }
+    ask_build(c, s, parent, x->due_us);
+}
+
 static bool propose_next(struct core *c, uint64_t s, const struct block_record *parent)
 {
     struct schedule x = schedule_of(c, s, parent);
-    bool asked = payload_fits(c, s, parent);
-    if (x.payload && !asked && block_executed(c, parent)) {
-        if (c->now_us >= x.build_us) {
-            ask_build(c, s, parent, x.due_us);
-        } else {
-            timing_want(c, x.build_us);
-        }
+    if (x.payload) {
+        ask_in_time(c, s, parent, &x);
     }
     uint8_t flags = c->draining || cannot_finish(c, turn_of(c, s)) ? FLAG_LAST : 0;
-    if (x.payload && asked && c->lead.has_payload) {
-        if (c->now_us >= x.send_us) {
-            return propose(c, s, parent, flags);
-        }
-        timing_want(c, x.send_us);
-        return false;
+    bool payload = x.payload && c->lead.has_payload && payload_fits(c, s, parent);
+    /* The fresher payload is worth a short wait; then the older one will do. */
+    uint64_t send_us = payload && c->lead.building ? x.empty_us : x.send_us;
+    if (payload && c->now_us >= send_us) {
+        return propose(c, s, parent, flags);
     }
-    if (c->now_us < x.empty_us) {
-        timing_want(c, x.empty_us);
+    if (payload || c->now_us < x.empty_us) {
+        timing_want(c, payload ? send_us : x.empty_us);
         return false;
     }
     uint8_t empty = x.payload ? empty_flags(c, parent) : FLAG_EMPTY;
