@@ -273,7 +273,8 @@ int cmd_devnet(int argc, char **argv)
         {"dir", OPTION_TEXT, &o->dir, "DIR", 0, 0,
          "keep everything here and resume it (a temporary one)"},
         {"base-port", OPTION_NUMBER, &o->base_port, "PORT", 1024, 43000,
-         "first RPC port (8545); admin +1000, peers +22000"},
+         "first RPC port (8545); admin +1000, peers +22000; above 10700 other programs' outgoing "
+         "connections may hold one"},
         {"fault", OPTION_CHOICE, &o->fault, "bft|crash", 0, 0,
          "bft from four nodes on, crash below"},
         {"block-time", OPTION_DURATION, &o->block_ms, "TIME", 50, 10000, "(200ms)"},

@@ -139,13 +139,21 @@ static const char *colour_of(const struct devnet *d, const struct devnet_node *n
     return node->state == DEVNET_STOPPED || !node->ready ? "\x1b[33m" : NULL;
 }
 
+/* Who leads is what the last head says; statuses are asked for less often. */
+static const char *role_of(const struct devnet *d, const struct devnet_node *node)
+{
+    if ((int)node->index == d->leader) {
+        return "leader";
+    }
+    return strcmp(node->role, "leader") == 0 ? "standby" : node->role;
+}
+
 static void draw_node(struct picture *p, const struct devnet *d, const struct devnet_node *node)
 {
     uint64_t lag = d->gap.head > node->head ? d->gap.head - node->head : 0;
     add_line(p, colour_of(d, node), "%c %-7s %-9s %-9s head %-9llu lag %-6llu pid %-8d %s%s",
-             node->index == d->selected ? '>' : ' ', node->member->name,
-             (int)node->index == d->leader ? "leader" : node->role, word_of(node),
-             (unsigned long long)node->head, (unsigned long long)lag, node->pid,
+             node->index == d->selected ? '>' : ' ', node->member->name, role_of(d, node),
+             word_of(node), (unsigned long long)node->head, (unsigned long long)lag, node->pid,
              node->cut ? "cut off " : "", node->lossy ? "lossy" : "");
 }
 
