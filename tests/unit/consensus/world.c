@@ -10,7 +10,7 @@ static struct hash tag_of(const struct address *a, const struct hash *digest)
     return keccak256(both, sizeof both);
 }
 
-static void world_sign(struct signature *out, const struct address *a, const struct hash *digest)
+void world_sign(struct signature *out, const struct address *a, const struct hash *digest)
 {
     struct hash tag = tag_of(a, digest);
     memcpy(out->b, a->b, 20);
@@ -118,26 +118,40 @@ static bool member_can(const struct world *w, int a, uint64_t incarnation)
     return w->member[a].up && w->member[a].incarnation == incarnation;
 }
 
-static void post(struct world *w, int from, int to, const uint8_t *frame, size_t n)
+static uint64_t roll(struct world *w, uint64_t n)
 {
-    struct message m;
-    assert_int_equal(message_decode(&m, &w->arena, bytes_of(frame, n)), OK);
-    bool gone = w->cut[from][to] || !w->member[to].up || (w->drops != NULL && w->drops(w->drops_arg, from, to, &m));
-    message_arena_reset(&w->arena);
-    if (gone) {
-        return;
-    }
-    w->frames++;
     w->random = w->random * 6364136223846793005u + 1442695040888963407u;
-    uint64_t jitter = (w->random >> 40) % (w->o.link_us / 20 + 2);
+    return n == 0 ? 0 : (w->random >> 33) % n;
+}
+
+static void post_copy(struct world *w, int from, int to, const uint8_t *frame, size_t n)
+{
+    uint64_t jitter = roll(w, w->o.link_us / 20 + 2) + roll(w, w->jitter_us + 1);
     struct world_event e = {.at = w->now + w->o.link_us + jitter, .kind = W_DELIVER, .to = to, .from = from,
                             .incarnation = w->member[to].incarnation, .frame = malloc(n), .frame_len = n};
     assert_non_null(e.frame);
     memcpy(e.frame, frame, n);
+    w->frames++;
     world_push(w, e);
 }
 
-static void post_all(struct world *w, int from, int to, const uint8_t *frame, size_t n)
+static void post(struct world *w, int from, int to, const uint8_t *frame, size_t n)
+{
+    struct message m;
+    struct message_arena arena = {0};
+    assert_int_equal(message_decode(&m, &arena, bytes_of(frame, n)), OK);
+    bool gone = w->cut[from][to] || !w->member[to].up || (w->drops != NULL && w->drops(w->drops_arg, from, to, &m));
+    message_arena_free(&arena);
+    if (gone || roll(w, 1000) < w->loss) {
+        return;
+    }
+    post_copy(w, from, to, frame, n);
+    if (roll(w, 1000) < w->twice) {
+        post_copy(w, from, to, frame, n);
+    }
+}
+
+void world_post_all(struct world *w, int from, int to, const uint8_t *frame, size_t n)
 {
     for (int i = 0; i < (int)w->o.n; i++) {
         if (i != from && (to == SEND_ALL || to == i)) {
@@ -163,7 +177,7 @@ static void on_send(struct world *w, int a, const struct effect *e)
         w->member[a].has_body[i] = 1;
     }
     if (e->u.send.gate <= w->member[a].persisted) {
-        post_all(w, a, e->u.send.to, frame, n);
+        world_post_all(w, a, e->u.send.to, frame, n);
         free(frame);
         return;
     }
@@ -183,7 +197,7 @@ static void release_gated(struct world *w, int a)
         struct gated g = w->gated[i];
         bool stale = g.from == a && g.incarnation != w->member[a].incarnation;
         if (g.from == a && !stale && g.gate <= w->member[a].persisted) {
-            post_all(w, a, g.to, g.frame, g.frame_len);
+            world_post_all(w, a, g.to, g.frame, g.frame_len);
             free(g.frame);
         } else if (stale) {
             free(g.frame);
@@ -206,15 +220,16 @@ static void on_build(struct world *w, int a, const struct effect *e)
     p.state_root = keccak256(p.payload.b, 32);
     p.body_root = keccak256(seed, 64);
     if (!w->member[a].hung) {
-        world_push(w, (struct world_event){.at = w->now + w->o.build_us, .kind = W_BUILT, .to = a,
+        world_push(w, (struct world_event){.at = w->now + w->member[a].build_us, .kind = W_BUILT, .to = a,
                                            .incarnation = w->member[a].incarnation, .built = p});
     }
 }
 
-static void run_client(struct world *w, int a, uint32_t i)
+void world_run_client(struct world *w, int a, uint32_t i)
 {
+    w->member[a].asked[i] = 1;
     if (!w->member[a].hung) {
-        world_push(w, (struct world_event){.at = w->now + w->o.execute_us, .kind = W_EXECUTED, .to = a,
+        world_push(w, (struct world_event){.at = w->now + w->member[a].execute_us, .kind = W_EXECUTED, .to = a,
                                            .incarnation = w->member[a].incarnation, .block = i});
     }
 }
@@ -224,7 +239,8 @@ static void on_fetch(struct world *w, int a, const struct effect *e)
 {
     int peer = e->u.fetch.peer;
     uint32_t i = world_block_index(w, &e->u.fetch.block);
-    if (i == BLOCKS_MAX || w->cut[a][peer] || !w->member[peer].up || !w->member[peer].has_body[i]) {
+    const struct member_state *s = &w->member[peer];
+    if (i == BLOCKS_MAX || w->cut[a][peer] || !s->up || !s->has_body[i] || s->paused || (s->possessed && w->withholds)) {
         return;
     }
     struct message m = {.kind = MSG_BLOCK, .u.block = {.head = w->block[i].head}};
@@ -248,7 +264,7 @@ static void on_effect(struct world *w, int a, const struct effect *e)
         on_build(w, a, e);
         break;
     case EFFECT_EXECUTE:
-        run_client(w, a, world_block_index(w, &e->u.execute.block));
+        world_run_client(w, a, world_block_index(w, &e->u.execute.block));
         break;
     case EFFECT_FETCH:
         on_fetch(w, a, e);
@@ -263,6 +279,7 @@ static void on_effect(struct world *w, int a, const struct effect *e)
         w->skips++;
         break;
     case EFFECT_BAN:
+        oracle_ban(w, a, e);
         w->bans++;
         break;
     case EFFECT_EVIDENCE:
@@ -298,7 +315,7 @@ void world_step(struct world *w, int a, const struct event *ev)
     }
 }
 
-static void health(struct world *w, int a)
+void world_health(struct world *w, int a)
 {
     struct member_state *s = &w->member[a];
     struct event ev = {.kind = EVENT_HEALTH, .peer = -1};
@@ -327,6 +344,9 @@ static void deliver(struct world *w, const struct world_event *e)
     assert_int_equal(message_decode(&m, &w->arena, bytes_of(e->frame, e->frame_len)), OK);
     struct event ev = {.kind = EVENT_MESSAGE, .peer = e->from};
     ev.u.message = &m;
+    if (w->member[e->to].possessed && w->hears != NULL) {
+        w->hears(w->hears_arg, e->to, e->from, &m);
+    }
     if (!w->member[e->to].possessed) {
         world_step(w, e->to, &ev);
         if (m.kind == MSG_PROPOSAL && (m.u.proposal.head.header.flags & FLAG_EMPTY) == 0) {
@@ -358,8 +378,9 @@ static void executed(struct world *w, int a, uint32_t i)
     struct event ev = {.kind = EVENT_EXECUTED, .peer = -1};
     ev.u.executed.block = w->block[i].head.hash;
     ev.u.executed.verdict = w->member[a].invalid ? VERDICT_INVALID : VERDICT_VALID;
-    ev.u.executed.took_us = w->o.execute_us;
+    ev.u.executed.took_us = w->member[a].execute_us;
     w->member[a].executed[i] = 1;
+    w->member[a].asked[i] = 0;
     world_step(w, a, &ev);
 }
 
@@ -386,7 +407,7 @@ static void handle(struct world *w, struct world_event *e)
             ev.late_us = w->now > s->tick_at ? w->now - s->tick_at : 0;
             s->tick_at = UINT64_MAX;
             if (s->hung || s->draining || s->pending) {
-                health(w, e->to);
+                world_health(w, e->to);
             }
             world_step(w, e->to, &ev);
         }
@@ -512,7 +533,7 @@ static void connect_all(struct world *w, int a)
     }
 }
 
-static void boot(struct world *w, int a)
+void world_boot(struct world *w, int a)
 {
     struct member_state *s = &w->member[a];
     struct core_config config = {.epoch = w->epoch, .anchor = w->anchor, .self = a, .start_us = w->now};
@@ -548,13 +569,17 @@ struct world *world_new(const struct world_options *o)
         s->has_body = calloc(BLOCKS_MAX, 1);
         s->stored = calloc(BLOCKS_MAX, 1);
         s->executed = calloc(BLOCKS_MAX, 1);
+        s->asked = calloc(BLOCKS_MAX, 1);
         s->head_block = BLOCKS_MAX;
-        assert_true(s->has_body != NULL && s->stored != NULL && s->executed != NULL);
+        s->execute_us = o->execute_us;
+        s->build_us = o->build_us;
+        s->sync_us = o->sync_us;
+        assert_true(s->has_body != NULL && s->stored != NULL && s->executed != NULL && s->asked != NULL);
     }
     w->now = 1000 * MS;
     w->top_at = w->now;
     for (uint32_t i = 0; i < o->n; i++) {
-        boot(w, (int)i);
+        world_boot(w, (int)i);
     }
     return w;
 }
@@ -576,6 +601,7 @@ void world_free(struct world *w)
         free(s->has_body);
         free(s->stored);
         free(s->executed);
+        free(s->asked);
         free(s->memory);
     }
     message_arena_free(&w->arena);
@@ -586,272 +612,3 @@ void world_free(struct world *w)
     free(w);
 }
 
-/* ---- faults ------------------------------------------------------------------------------------------------ */
-
-uint64_t world_now(const struct world *w)
-{
-    return w->now;
-}
-
-void world_cut(struct world *w, int a, int b, bool cut)
-{
-    w->cut[a][b] = w->cut[b][a] = cut;
-}
-
-void world_isolate(struct world *w, int a, bool cut)
-{
-    for (int i = 0; i < (int)w->o.n; i++) {
-        if (i != a) {
-            world_cut(w, a, i, cut);
-        }
-    }
-}
-
-void world_crash(struct world *w, int a, bool power)
-{
-    struct member_state *s = &w->member[a];
-    s->up = false;
-    s->incarnation++;
-    free(s->memory);
-    s->memory = NULL;
-    s->core = NULL;
-    if (power) {
-        disk_lose_unsynced(w, a);
-    }
-    for (int i = 0; !power && i < (int)w->o.n; i++) {
-        if (i != a && w->member[i].up && !w->cut[a][i]) {
-            world_push(w, (struct world_event){.at = w->now + 3 * w->o.link_us, .kind = W_PEER, .to = i, .from = a,
-                                               .incarnation = w->member[i].incarnation, .flag = false});
-        }
-    }
-}
-
-void world_restart(struct world *w, int a)
-{
-    assert_false(w->member[a].up);
-    boot(w, a);
-}
-
-void world_pause(struct world *w, int a, bool paused)
-{
-    w->member[a].paused = paused;
-}
-
-void world_hang_client(struct world *w, int a, bool hung)
-{
-    struct member_state *s = &w->member[a];
-    s->silent_since = w->now;
-    s->hung = hung;
-    if (!hung) {
-        health(w, a);
-        for (uint32_t i = 0; i < w->blocks; i++) {
-            if (s->has_body[i] && !s->executed[i]) {
-                run_client(w, a, i);
-            }
-        }
-    }
-}
-
-void world_fail_disk(struct world *w, int a, bool failing)
-{
-    w->member[a].failing = failing;
-}
-
-void world_lose_disk(struct world *w, int a)
-{
-    w->member[a].disk.lost = true;
-    w->member[a].disk.amnesiac = true;
-}
-
-void world_invalid(struct world *w, int a, bool calls_invalid)
-{
-    w->member[a].invalid = calls_invalid;
-}
-
-void world_drain(struct world *w, int a, bool draining)
-{
-    w->member[a].draining = draining;
-    health(w, a);
-}
-
-void world_pending(struct world *w, int a, bool pending)
-{
-    w->member[a].pending = pending;
-    health(w, a);
-}
-
-void world_filter(struct world *w, bool (*drops)(void *arg, int from, int to, const struct message *m), void *arg)
-{
-    w->drops = drops;
-    w->drops_arg = arg;
-}
-
-void world_possess(struct world *w, int a, bool possessed)
-{
-    w->member[a].possessed = possessed;
-}
-
-/* ---- speaking for a possessed member -------------------------------------------------------------------- */
-
-void world_send(struct world *w, int from, int to, const struct message *m)
-{
-    size_t cap = message_size(m);
-    uint8_t *frame = malloc(cap);
-    size_t n = 0;
-    assert_non_null(frame);
-    assert_int_equal(message_encode(frame, cap, &n, m), OK);
-    post_all(w, from, to, frame, n);
-    free(frame);
-}
-
-void world_send_vote(struct world *w, int from, int to, uint8_t kind, uint64_t slot, const struct hash *block)
-{
-    struct vote v = {.kind = kind, .signer = (uint8_t)from, .epoch = 0, .slot = slot};
-    if (block != NULL) {
-        v.block = *block;
-    }
-    struct hash digest = vote_digest(&w->epoch, kind, slot, &v.block);
-    world_sign(&v.signature, &w->epoch.member[from].address, &digest);
-    struct message m = {.kind = MSG_VOTES};
-    m.u.bundle.vote = &v;
-    m.u.bundle.votes = 1;
-    world_send(w, from, to, &m);
-}
-
-struct block_head world_anchor(struct world *w)
-{
-    struct block_head head = {.header = w->anchor};
-    head.hash = header_hash(&head.header);
-    return head;
-}
-
-struct block_head world_make_block(struct world *w, int from, uint64_t slot, const struct block_head *parent, uint8_t flags, uint8_t twist)
-{
-    static uint8_t system[64];
-    size_t n = 0;
-    struct system_parts parts = {0};
-    assert_int_equal(system_encode(system, sizeof system, &n, &parts), OK);
-    const struct header *p = &parent->header;
-    struct block_head head = {.system = bytes_of(system, n)};
-    struct header *h = &head.header;
-    *h = (struct header){.chain_id = w->epoch.chain_id, .genesis = w->epoch.genesis, .config = w->epoch.hash,
-                         .slot = slot, .flags = flags, .parent_slot = p->slot, .parent = parent->hash,
-                         .height = p->height + 1, .timestamp_ms = p->timestamp_ms + w->o.block_time_ms,
-                         .leader = (uint8_t)from, .payload_parent = p->payload, .body_len = 64};
-    uint8_t seed[41] = {0};
-    memcpy(seed, parent->hash.b, 32);
-    store_be64(seed + 32, slot);
-    seed[40] = twist;
-    h->payload = keccak256(seed, sizeof seed);
-    h->state_root = keccak256(h->payload.b, 32);
-    h->body_root = keccak256(seed, 16);
-    h->system_root = keccak256(system, n);
-    if ((flags & FLAG_EMPTY) != 0) {
-        h->height = p->height;
-        h->payload = p->payload;
-        h->state_root = p->state_root;
-        h->body_root = keccak256("", 0);
-        h->body_len = 0;
-    }
-    head.hash = header_hash(h);
-    struct hash digest = propose_digest(&w->epoch, slot, 0, &head.hash);
-    world_sign(&head.signature, &w->epoch.member[from].address, &digest);
-    w->member[from].has_body[world_block_add(w, &head)] = 1;
-    return head;
-}
-
-void world_send_proposal(struct world *w, int from, int to, const struct block_head *head, const struct bundle *justification)
-{
-    struct message m = {.kind = MSG_PROPOSAL};
-    m.u.proposal.head = *head;
-    if (justification != NULL) {
-        m.u.proposal.justification = *justification;
-    }
-    world_send(w, from, to, &m);
-}
-
-/* ---- looking ------------------------------------------------------------------------------------------------ */
-
-struct core_view world_view(struct world *w, int a)
-{
-    struct core_view v;
-    core_get_view(w->member[a].core, &v);
-    return v;
-}
-
-int world_leader(struct world *w, uint64_t turn)
-{
-    for (uint32_t i = 0; i < w->o.n; i++) {
-        if (w->member[i].up) {
-            return core_leader(w->member[i].core, turn);
-        }
-    }
-    return -1;
-}
-
-uint64_t world_height(struct world *w, int a)
-{
-    return w->member[a].head_height;
-}
-
-bool world_final_at(struct world *w, uint64_t slot, struct block_head *out)
-{
-    if (slot >= SLOTS || w->final_at[slot] == 0) {
-        return false;
-    }
-    *out = w->block[w->final_at[slot] - 1].head;
-    return true;
-}
-
-uint64_t world_skips(struct world *w)
-{
-    return w->skips;
-}
-
-uint64_t world_own_skips(struct world *w, int reason)
-{
-    return w->own_skips[reason];
-}
-
-uint64_t world_evidence(struct world *w, int member)
-{
-    return w->evidence[member];
-}
-
-uint64_t world_alarms(struct world *w, enum alarm_kind what)
-{
-    return w->alarms[what];
-}
-
-uint64_t world_bans(struct world *w)
-{
-    return w->bans;
-}
-
-bool world_signed(struct world *w, int a, uint8_t kind, uint64_t slot)
-{
-    return w->member[a].signed_kind[kind - 1][slot] != 0;
-}
-
-uint64_t world_frames(struct world *w)
-{
-    return w->frames;
-}
-
-uint64_t world_gap(struct world *w)
-{
-    uint64_t gap = w->longest_gap > w->now - w->top_at ? w->longest_gap : w->now - w->top_at;
-    w->longest_gap = 0;
-    w->top_at = w->now;
-    return gap;
-}
-
-struct epoch_config *world_epoch(struct world *w)
-{
-    return &w->epoch;
-}
-
-bool world_up(struct world *w, int a)
-{
-    return w->member[a].up;
-}

@@ -60,16 +60,25 @@ void world_lose_disk(struct world *w, int a);                 /* journal gone: a
 void world_invalid(struct world *w, int a, bool calls_invalid); /* its client says INVALID to everything new */
 void world_drain(struct world *w, int a, bool draining);
 void world_pending(struct world *w, int a, bool pending);
+/* Every message is late by up to so much more, is lost or comes twice (out of a thousand). */
+void world_noise(struct world *w, uint64_t jitter_us, uint32_t loss, uint32_t twice);
+void world_speed(struct world *w, int a, uint64_t execute_us, uint64_t build_us, uint64_t sync_us);
+/* Possessed members answer no fetch. */
+void world_withhold(struct world *w, bool withholds);
 /* Messages for which this returns true vanish. */
 void world_filter(struct world *w, bool (*drops)(void *arg, int from, int to, const struct message *m), void *arg);
 /* A member that says nothing of its own: the test speaks for it. */
 void world_possess(struct world *w, int a, bool possessed);
+/* Called with everything that reaches a possessed member. */
+void world_listen(struct world *w, void (*hears)(void *arg, int z, int from, const struct message *m), void *arg);
 
 /* ---- speaking for a possessed member ---------------------------------------------------------------- */
 void world_send_vote(struct world *w, int from, int to, uint8_t kind, uint64_t slot, const struct hash *block);
 void world_send(struct world *w, int from, int to, const struct message *m);
 /* A proposal of `from` on a parent; flags as in the header; `twist` makes different blocks. */
 struct block_head world_make_block(struct world *w, int from, uint64_t slot, const struct block_head *parent, uint8_t flags, uint8_t twist);
+struct block_head world_make_block_over(struct world *w, int from, uint64_t slot, const struct block_head *parent, uint8_t flags,
+                                        uint8_t twist, const struct skipped_turn *skipped, size_t skipped_n);
 void world_send_proposal(struct world *w, int from, int to, const struct block_head *head, const struct bundle *justification);
 struct block_head world_anchor(struct world *w);
 

@@ -40,7 +40,7 @@ void disk_write(struct world *w, int a, const struct effect *e)
         return;
     }
     d->steps++;
-    world_push(w, (struct world_event){.at = w->now + w->o.sync_us, .kind = W_DURABLE, .to = a,
+    world_push(w, (struct world_event){.at = w->now + s->sync_us, .kind = W_DURABLE, .to = a,
                                        .incarnation = s->incarnation, .value = t->sequence});
 }
 
@@ -80,6 +80,7 @@ void disk_restore(struct world *w, int a)
         }
         d->steps = 0;
         d->lost = false;
+        d->forgot = true;
     }
     for (uint32_t i = 0; i < w->blocks; i++) {
         if (s->stored[i]) {
@@ -88,7 +89,8 @@ void disk_restore(struct world *w, int a)
     }
     uint64_t sequence = 0;
     for (uint32_t k = 0; k < d->steps; k++) {
-        const struct disk_step *t = &d->step[k];
+        struct disk_step *t = &d->step[k];
+        t->durable = true; /* what survived a kill is synced before it is read */
         for (uint32_t i = 0; i < t->certs; i++) {
             assert_int_equal(core_restore_certificate(s->core, &t->cert[i]), OK);
         }

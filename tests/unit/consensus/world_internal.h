@@ -25,6 +25,7 @@ struct disk {
     struct disk_step *step;
     uint32_t steps, cap;
     bool lost;
+    bool forgot;        /* lost it once */
     bool amnesiac;
     uint64_t floor;
 };
@@ -46,6 +47,7 @@ struct member_state {
     struct disk disk;
     uint8_t *has_body;      /* by world block index */
     uint8_t *stored;        /* head on disk */
+    uint8_t *asked;         /* the client, to execute it */
     uint8_t *executed;
     uint64_t head_height;   /* of the last delivered block */
     uint64_t head_slot;
@@ -55,6 +57,7 @@ struct member_state {
     size_t bench_len;
     uint64_t persisted;
     uint64_t silent_since;
+    uint64_t execute_us, build_us, sync_us;
     uint8_t signed_kind[3][SLOTS];
     struct hash signed_block[3][SLOTS];
 };
@@ -96,6 +99,11 @@ struct world {
     uint32_t blocks;
     bool (*drops)(void *arg, int from, int to, const struct message *m);
     void *drops_arg;
+    void (*hears)(void *arg, int z, int from, const struct message *m);
+    void *hears_arg;
+    uint64_t jitter_us;
+    uint32_t loss, twice;
+    bool withholds;
     struct effects *effects;
     struct message_arena arena;
     /* the oracle's own records */
@@ -110,11 +118,17 @@ void world_push(struct world *w, struct world_event e);
 uint32_t world_block_index(struct world *w, const struct hash *hash);   /* BLOCKS_MAX: unknown */
 uint32_t world_block_add(struct world *w, const struct block_head *head);
 void world_step(struct world *w, int a, const struct event *ev);
+void world_sign(struct signature *out, const struct address *a, const struct hash *digest);
+void world_post_all(struct world *w, int from, int to, const uint8_t *frame, size_t n);
+void world_run_client(struct world *w, int a, uint32_t i);
+void world_health(struct world *w, int a);
+void world_boot(struct world *w, int a);
 void disk_write(struct world *w, int a, const struct effect *e);
 void disk_lose_unsynced(struct world *w, int a);
 void disk_restore(struct world *w, int a);
 void oracle_persist(struct world *w, int a, const struct effect *e);
 void oracle_send(struct world *w, int a, const struct effect *e);
+void oracle_ban(struct world *w, int a, const struct effect *e);
 void oracle_final(struct world *w, int a, const struct effect *e);
 
 #endif

@@ -35,12 +35,66 @@ static void check_history(struct world *w, int a, const struct vote *v)
     }
 }
 
+/* ---- what could still be certified, the possessed voting for everything --------------------------- */
+
+static uint32_t weight_of(struct world *w, int kind, uint64_t slot, const struct hash *block)
+{
+    uint32_t weight = 0;
+    for (uint32_t i = 0; i < w->o.n; i++) {
+        const struct member_state *s = &w->member[i];
+        bool with = s->possessed || (s->signed_kind[kind][slot] != 0 && (block == NULL || hash_equal(&s->signed_block[kind][slot], block)));
+        weight += with ? w->epoch.member[i].weight : 0;
+    }
+    return weight;
+}
+
+static bool some_finalizable(struct world *w, uint64_t slot)
+{
+    for (uint32_t i = 0; i < w->o.n; i++) {
+        const struct member_state *s = &w->member[i];
+        if (!s->possessed && s->signed_kind[2][slot] != 0 &&
+            weight_of(w, 2, slot, &s->signed_block[2][slot]) >= w->epoch.quorum) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One notarizable block a slot; no slot finalizable with a skippable one at or before it. */
+static void check_exclusion(struct world *w, const struct vote *v)
+{
+    uint64_t first = (v->slot - 1) / w->o.turn_slots * w->o.turn_slots + 1;
+    if (v->kind == VOTE_NOTARIZE) {
+        uint32_t blocks = 0;
+        for (uint32_t i = 0; i < w->o.n; i++) {
+            const struct member_state *s = &w->member[i];
+            bool other = !s->possessed && s->signed_kind[0][v->slot] != 0 && !hash_equal(&s->signed_block[0][v->slot], &v->block);
+            blocks += other && weight_of(w, 0, v->slot, &s->signed_block[0][v->slot]) >= w->epoch.quorum;
+        }
+        if (blocks != 0 && weight_of(w, 0, v->slot, &v->block) >= w->epoch.quorum) {
+            fail_msg("two blocks can be notarized at slot %llu", (unsigned long long)v->slot);
+        }
+        return;
+    }
+    for (uint64_t u = first; u < first + w->o.turn_slots; u++) {
+        bool skippable = weight_of(w, 1, u, NULL) >= w->epoch.quorum;
+        for (uint64_t s = u; skippable && s < first + w->o.turn_slots; s++) {
+            if (some_finalizable(w, s)) {
+                fail_msg("slot %llu can be finalized, slot %llu skipped", (unsigned long long)s, (unsigned long long)u);
+            }
+        }
+    }
+}
+
 void oracle_persist(struct world *w, int a, const struct effect *e)
 {
     for (uint32_t i = 0; i < e->u.persist.votes; i++) {
         const struct vote *v = &e->u.persist.vote[i];
         check_history(w, a, v);
         note_vote(w, a, v);
+        if (!w->member[a].possessed) {
+            check_exclusion(w, v);
+        }
         if (v->kind == VOTE_SKIP) {
             w->own_skips[e->u.persist.reason[i]]++;
         }
@@ -73,6 +127,14 @@ void oracle_send(struct world *w, int a, const struct effect *e)
     for (uint32_t i = 0; b != NULL && i < b->votes; i++) {
         if (!vote_durable(s, &b->vote[i])) {
             fail_msg("member %d sends a vote at slot %llu that is not durable", a, (unsigned long long)b->vote[i].slot);
+        }
+    }
+    for (uint32_t i = 0; b != NULL && i < b->certs; i++) {
+        const struct certificate *cert = &b->cert[i];
+        const struct vote own = {.kind = cert->kind, .slot = cert->slot, .block = cert->block};
+        /* What a lost journal held is not known here. */
+        if ((cert->signers & 1u << a) != 0 && !s->disk.forgot && !s->possessed && !vote_durable(s, &own)) {
+            fail_msg("member %d shows a certificate with an own vote that is not durable", a);
         }
     }
 }
@@ -121,8 +183,15 @@ void oracle_final(struct world *w, int a, const struct effect *e)
         w->top_at = w->now;
         w->top_height = h->height;
     }
-    if (!s->executed[i] && !s->hung) {
-        world_push(w, (struct world_event){.at = w->now + w->o.execute_us, .kind = W_EXECUTED, .to = a,
-                                           .incarnation = s->incarnation, .block = i});
+    if (!s->executed[i]) {
+        world_run_client(w, a, i);
+    }
+}
+
+/* Nobody honest is ever banned. */
+void oracle_ban(struct world *w, int a, const struct effect *e)
+{
+    if (!w->member[e->u.ban.member].possessed) {
+        fail_msg("member %d bans honest member %d: %s", a, e->u.ban.member, e->u.ban.why);
     }
 }

@@ -1,0 +1,304 @@
+/* What tests do to the world, say in it and see of it. */
+#include "tests/unit/consensus/world_internal.h"
+
+/* ---- faults ------------------------------------------------------------------------------------------------ */
+
+uint64_t world_now(const struct world *w)
+{
+    return w->now;
+}
+
+void world_cut(struct world *w, int a, int b, bool cut)
+{
+    w->cut[a][b] = w->cut[b][a] = cut;
+}
+
+void world_isolate(struct world *w, int a, bool cut)
+{
+    for (int i = 0; i < (int)w->o.n; i++) {
+        if (i != a) {
+            world_cut(w, a, i, cut);
+        }
+    }
+}
+
+void world_crash(struct world *w, int a, bool power)
+{
+    struct member_state *s = &w->member[a];
+    s->up = false;
+    s->incarnation++;
+    free(s->memory);
+    s->memory = NULL;
+    s->core = NULL;
+    memset(s->asked, 0, BLOCKS_MAX);
+    if (power) {
+        disk_lose_unsynced(w, a);
+    }
+    for (int i = 0; !power && i < (int)w->o.n; i++) {
+        if (i != a && w->member[i].up && !w->cut[a][i]) {
+            world_push(w, (struct world_event){.at = w->now + 3 * w->o.link_us, .kind = W_PEER, .to = i, .from = a,
+                                               .incarnation = w->member[i].incarnation, .flag = false});
+        }
+    }
+}
+
+void world_restart(struct world *w, int a)
+{
+    assert_false(w->member[a].up);
+    world_boot(w, a);
+}
+
+void world_pause(struct world *w, int a, bool paused)
+{
+    w->member[a].paused = paused;
+}
+
+void world_hang_client(struct world *w, int a, bool hung)
+{
+    struct member_state *s = &w->member[a];
+    s->silent_since = w->now;
+    s->hung = hung;
+    if (!hung) {
+        world_health(w, a);
+        for (uint32_t i = 0; i < w->blocks; i++) {
+            if (s->asked[i]) {
+                world_run_client(w, a, i);
+            }
+        }
+    }
+}
+
+void world_noise(struct world *w, uint64_t jitter_us, uint32_t loss, uint32_t twice)
+{
+    w->jitter_us = jitter_us;
+    w->loss = loss;
+    w->twice = twice;
+}
+
+void world_speed(struct world *w, int a, uint64_t execute_us, uint64_t build_us, uint64_t sync_us)
+{
+    w->member[a].execute_us = execute_us;
+    w->member[a].build_us = build_us;
+    w->member[a].sync_us = sync_us;
+}
+
+void world_withhold(struct world *w, bool withholds)
+{
+    w->withholds = withholds;
+}
+
+void world_listen(struct world *w, void (*hears)(void *arg, int z, int from, const struct message *m), void *arg)
+{
+    w->hears = hears;
+    w->hears_arg = arg;
+}
+
+void world_fail_disk(struct world *w, int a, bool failing)
+{
+    w->member[a].failing = failing;
+}
+
+void world_lose_disk(struct world *w, int a)
+{
+    w->member[a].disk.lost = true;
+    w->member[a].disk.amnesiac = true;
+}
+
+void world_invalid(struct world *w, int a, bool calls_invalid)
+{
+    w->member[a].invalid = calls_invalid;
+}
+
+void world_drain(struct world *w, int a, bool draining)
+{
+    w->member[a].draining = draining;
+    world_health(w, a);
+}
+
+void world_pending(struct world *w, int a, bool pending)
+{
+    w->member[a].pending = pending;
+    world_health(w, a);
+}
+
+void world_filter(struct world *w, bool (*drops)(void *arg, int from, int to, const struct message *m), void *arg)
+{
+    w->drops = drops;
+    w->drops_arg = arg;
+}
+
+void world_possess(struct world *w, int a, bool possessed)
+{
+    w->member[a].possessed = possessed;
+}
+
+/* ---- speaking for a possessed member -------------------------------------------------------------------- */
+
+void world_send(struct world *w, int from, int to, const struct message *m)
+{
+    size_t cap = message_size(m);
+    uint8_t *frame = malloc(cap);
+    size_t n = 0;
+    assert_non_null(frame);
+    assert_int_equal(message_encode(frame, cap, &n, m), OK);
+    world_post_all(w, from, to, frame, n);
+    free(frame);
+}
+
+void world_send_vote(struct world *w, int from, int to, uint8_t kind, uint64_t slot, const struct hash *block)
+{
+    struct vote v = {.kind = kind, .signer = (uint8_t)from, .epoch = 0, .slot = slot};
+    if (block != NULL) {
+        v.block = *block;
+    }
+    struct hash digest = vote_digest(&w->epoch, kind, slot, &v.block);
+    world_sign(&v.signature, &w->epoch.member[from].address, &digest);
+    struct message m = {.kind = MSG_VOTES};
+    m.u.bundle.vote = &v;
+    m.u.bundle.votes = 1;
+    world_send(w, from, to, &m);
+}
+
+struct block_head world_anchor(struct world *w)
+{
+    struct block_head head = {.header = w->anchor};
+    head.hash = header_hash(&head.header);
+    return head;
+}
+
+struct block_head world_make_block_over(struct world *w, int from, uint64_t slot, const struct block_head *parent, uint8_t flags,
+                                        uint8_t twist, const struct skipped_turn *skipped, size_t skipped_n)
+{
+    static uint8_t system[1024];
+    size_t n = 0;
+    struct system_parts parts = {.skipped = skipped, .skipped_n = skipped_n};
+    assert_int_equal(system_encode(system, sizeof system, &n, &parts), OK);
+    const struct header *p = &parent->header;
+    struct block_head head = {.system = bytes_of(system, n)};
+    struct header *h = &head.header;
+    *h = (struct header){.chain_id = w->epoch.chain_id, .genesis = w->epoch.genesis, .config = w->epoch.hash,
+                         .slot = slot, .flags = flags, .parent_slot = p->slot, .parent = parent->hash,
+                         .height = p->height + 1, .timestamp_ms = p->timestamp_ms + w->o.block_time_ms,
+                         .leader = (uint8_t)from, .payload_parent = p->payload, .body_len = 64};
+    uint8_t seed[41] = {0};
+    memcpy(seed, parent->hash.b, 32);
+    store_be64(seed + 32, slot);
+    seed[40] = twist;
+    h->payload = keccak256(seed, sizeof seed);
+    h->state_root = keccak256(h->payload.b, 32);
+    h->body_root = keccak256(seed, 16);
+    h->system_root = keccak256(system, n);
+    if ((flags & FLAG_EMPTY) != 0) {
+        h->height = p->height;
+        h->payload = p->payload;
+        h->state_root = p->state_root;
+        h->body_root = keccak256("", 0);
+        h->body_len = 0;
+    }
+    head.hash = header_hash(h);
+    struct hash digest = propose_digest(&w->epoch, slot, 0, &head.hash);
+    world_sign(&head.signature, &w->epoch.member[from].address, &digest);
+    w->member[from].has_body[world_block_add(w, &head)] = 1;
+    return head;
+}
+
+struct block_head world_make_block(struct world *w, int from, uint64_t slot, const struct block_head *parent, uint8_t flags, uint8_t twist)
+{
+    return world_make_block_over(w, from, slot, parent, flags, twist, NULL, 0);
+}
+
+void world_send_proposal(struct world *w, int from, int to, const struct block_head *head, const struct bundle *justification)
+{
+    struct message m = {.kind = MSG_PROPOSAL};
+    m.u.proposal.head = *head;
+    if (justification != NULL) {
+        m.u.proposal.justification = *justification;
+    }
+    world_send(w, from, to, &m);
+}
+
+/* ---- looking ------------------------------------------------------------------------------------------------ */
+
+struct core_view world_view(struct world *w, int a)
+{
+    struct core_view v;
+    core_get_view(w->member[a].core, &v);
+    return v;
+}
+
+int world_leader(struct world *w, uint64_t turn)
+{
+    for (uint32_t i = 0; i < w->o.n; i++) {
+        if (w->member[i].up) {
+            return core_leader(w->member[i].core, turn);
+        }
+    }
+    return -1;
+}
+
+uint64_t world_height(struct world *w, int a)
+{
+    return w->member[a].head_height;
+}
+
+bool world_final_at(struct world *w, uint64_t slot, struct block_head *out)
+{
+    if (slot >= SLOTS || w->final_at[slot] == 0) {
+        return false;
+    }
+    *out = w->block[w->final_at[slot] - 1].head;
+    return true;
+}
+
+uint64_t world_skips(struct world *w)
+{
+    return w->skips;
+}
+
+uint64_t world_own_skips(struct world *w, int reason)
+{
+    return w->own_skips[reason];
+}
+
+uint64_t world_evidence(struct world *w, int member)
+{
+    return w->evidence[member];
+}
+
+uint64_t world_alarms(struct world *w, enum alarm_kind what)
+{
+    return w->alarms[what];
+}
+
+uint64_t world_bans(struct world *w)
+{
+    return w->bans;
+}
+
+bool world_signed(struct world *w, int a, uint8_t kind, uint64_t slot)
+{
+    return w->member[a].signed_kind[kind - 1][slot] != 0;
+}
+
+uint64_t world_frames(struct world *w)
+{
+    return w->frames;
+}
+
+uint64_t world_gap(struct world *w)
+{
+    uint64_t gap = w->longest_gap > w->now - w->top_at ? w->longest_gap : w->now - w->top_at;
+    w->longest_gap = 0;
+    w->top_at = w->now;
+    return gap;
+}
+
+struct epoch_config *world_epoch(struct world *w)
+{
+    return &w->epoch;
+}
+
+bool world_up(struct world *w, int a)
+{
+    return w->member[a].up;
+}
