@@ -14,11 +14,13 @@ enum { TIMEOUT_MS = 3000 };
 
 static void print_time(uint64_t ms)
 {
-    char text[32] = "-";
+    char text[32] = "";
     time_t seconds = (time_t)(ms / 1000);
     struct tm tm;
-    if (ms != 0 && gmtime_r(&seconds, &tm) != NULL) {
-        strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &tm);
+    if (ms == 0 || gmtime_r(&seconds, &tm) == NULL ||
+        strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &tm) == 0) {
+        printf("before the first block  ");
+        return;
     }
     printf("%s.%03u", text, (unsigned)(ms % 1000));
 }
