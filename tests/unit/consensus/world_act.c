@@ -1,3 +1,6 @@
+#define _GNU_SOURCE
+#include <sys/mman.h>
+
 /* What tests do to the world, say in it and see of it. */
 #include "tests/unit/consensus/world_internal.h"
 
@@ -27,7 +30,7 @@ void world_crash(struct world *w, int a, bool power)
     struct member_state *s = &w->member[a];
     s->up = false;
     s->incarnation++;
-    free(s->memory);
+    munmap(s->memory, s->memory_size);
     s->memory = NULL;
     s->core = NULL;
     memset(s->asked, 0, BLOCKS_MAX);

@@ -39,6 +39,7 @@ struct world_block {
 struct member_state {
     struct core *core;
     void *memory;
+    size_t memory_size;
     bool up, paused, possessed, hung, failing, invalid;
     bool draining, pending;
     uint64_t incarnation;
