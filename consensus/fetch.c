@@ -2,7 +2,8 @@
  * everybody, another one every two round trips (CONSENSUS 5). */
 #include "consensus/core.h"
 
-static struct fetch *fetch_entry(struct core *c, const struct hash *hash)
+/* NULL: as many questions as fit are under way. */
+static struct fetch *fetch_entry(struct core *c, const struct hash *hash, uint64_t wait)
 {
     struct fetch *oldest = &c->fetch[0];
     for (int i = 0; i < FETCHES; i++) {
@@ -12,6 +13,10 @@ static struct fetch *fetch_entry(struct core *c, const struct hash *hash)
         if (c->fetch[i].asked_us < oldest->asked_us) {
             oldest = &c->fetch[i];
         }
+    }
+    if (oldest->tries != 0 && c->now_us < oldest->asked_us + wait) {
+        timing_want(c, oldest->asked_us + wait);
+        return NULL;
     }
     memset(oldest, 0, sizeof *oldest);
     oldest->block = *hash;
@@ -37,35 +42,39 @@ static int fetch_peer(const struct core *c, int first, uint32_t signers, uint32_
     return -1;
 }
 
-static void fetch_ask(struct core *c, const struct hash *hash, int first, uint32_t signers)
+/* False: no further question fits in this step. */
+static bool fetch_ask(struct core *c, const struct hash *hash, int first, uint32_t signers)
 {
-    struct fetch *f = fetch_entry(c, hash);
     uint64_t wait = 4 * timing_delta(c) + 5000;
+    struct fetch *f = fetch_entry(c, hash, wait);
+    if (f == NULL) {
+        return false;
+    }
     if (f->tries != 0 && c->now_us < f->asked_us + wait) {
         timing_want(c, f->asked_us + wait);
-        return;
+        return true;
     }
     int peer = fetch_peer(c, first, signers, f->tries);
     struct effect *e = peer < 0 ? NULL : effect_new(c, EFFECT_FETCH);
     if (e == NULL) {
-        return;
+        return true;
     }
     f->tries++;
     f->asked_us = c->now_us;
     e->u.fetch.block = *hash;
     e->u.fetch.peer = peer;
     timing_want(c, c->now_us + wait);
+    return true;
 }
 
 /* Blocks that certificates or enough votes name at a slot, but whose header is not here. */
-static void fetch_slot(struct core *c, struct slot_record *r)
+static bool fetch_slot(struct core *c, struct slot_record *r)
 {
     static const int kinds[2] = {FINALIZE, NOTARIZE};
     for (int k = 0; k < 2; k++) {
         int kind = kinds[k];
         if ((r->has_cert & 1u << kind) != 0 && block_find(c, &r->cert[kind].block) == NULL) {
-            fetch_ask(c, &r->cert[kind].block, -1, r->cert[kind].signers);
-            return;
+            return fetch_ask(c, &r->cert[kind].block, -1, r->cert[kind].signers);
         }
     }
     for (uint32_t i = 0; i < c->n; i++) {
@@ -75,13 +84,13 @@ static void fetch_slot(struct core *c, struct slot_record *r)
         }
         uint32_t mask = tally_mask(c, r, NOTARIZE, &v->block);
         if (members_weight(c->epoch, mask) >= c->epoch->faulty + 1) {
-            fetch_ask(c, &v->block, (int)i, mask);
-            return;
+            return fetch_ask(c, &v->block, (int)i, mask);
         }
     }
+    return true;
 }
 
-static void fetch_block(struct core *c, struct block_record *b)
+static bool fetch_block(struct core *c, struct block_record *b)
 {
     uint32_t signers = 0;
     struct slot_record *r = slot_find(c, b->head.header.slot);
@@ -89,13 +98,16 @@ static void fetch_block(struct core *c, struct block_record *b)
         signers = tally_mask(c, r, NOTARIZE, &b->head.hash);
     }
     if (b->body == BODY_ABSENT && (b->notarized || c->now_us > b->arrival_us + 4 * timing_delta(c))) {
-        fetch_ask(c, &b->head.hash, b->shown_by, signers);
+        if (!fetch_ask(c, &b->head.hash, b->shown_by, signers)) {
+            return false;
+        }
     } else if (b->body == BODY_ABSENT) {
         timing_want(c, b->arrival_us + 4 * timing_delta(c) + 1);
     }
     if (b->notarized && block_parent(c, b) == NULL) {
-        fetch_ask(c, &b->head.header.parent, b->shown_by, signers);
+        return fetch_ask(c, &b->head.header.parent, b->shown_by, signers);
     }
+    return true;
 }
 
 void chain_fetch(struct core *c)
@@ -103,16 +115,17 @@ void chain_fetch(struct core *c)
     uint64_t root = block_root(c)->head.header.slot;
     /* Far behind, ranges of final blocks are synced in order by the driver: no walk backwards. */
     uint64_t far = root + 4 * (uint64_t)c->epoch->params.depth + 2 * c->epoch->params.turn_slots;
+    far = max_u64(far, c->cur + LIMIT_DEPTH);
     for (uint32_t i = 0; i < c->slots_used; i++) {
         struct slot_record *r = &c->slot[c->slot_list[i]];
-        if (r->slot > root && r->slot <= max_u64(far, c->cur + LIMIT_DEPTH)) {
-            fetch_slot(c, r);
+        if (r->slot > root && r->slot <= far && !fetch_slot(c, r)) {
+            return;
         }
     }
     for (uint32_t i = 0; i < c->blocks_used; i++) {
         struct block_record *b = &c->block[c->block_list[i]];
-        if (b != block_root(c)) {
-            fetch_block(c, b);
+        if (b != block_root(c) && b->head.header.slot <= far && !fetch_block(c, b)) {
+            return;
         }
     }
 }

@@ -180,6 +180,8 @@ static void finalized(void *arg, enum err err)
     struct node *n = e->node;
     health_client_answered(n);
     n->finality.finalizing = false;
+    metrics_observe(n->metrics, METRIC_EXECUTION_SECONDS, n->book.op_label[2],
+                    (double)(driver_now() - n->finality.asked_us) / 1e6);
     e->pins--;
     if (err != OK) {
         log_write(LOG_ERROR, "execution", "the client did not take a final block: asked again",
@@ -227,6 +229,7 @@ static bool pump_one(struct node *n)
         return false;
     }
     f->finalizing = true;
+    f->asked_us = driver_now();
     e->pins++;
     ledger_record_block(n, &e->info, e->tx_hash, e->txs);
     health_client_asked(n);

@@ -158,6 +158,7 @@ struct block_entry {
     bool has_info;
     struct payload_info info;
     uint64_t arrival_us;
+    uint64_t asked_us;                     /* peers were last asked for it */
     uint64_t final_us;
     size_t weight; /* bytes counted */
     /* body_check.c */
@@ -266,6 +267,7 @@ struct finality {
     struct final_item *first, **end;
     uint32_t waiting;
     bool finalizing;
+    uint64_t asked_us;
     bool diverged;
     uint64_t slot, height; /* highest block that the core delivered */
     uint64_t seen_us;

@@ -6,7 +6,7 @@
 
 #include "sequencer/node/parts.h"
 
-enum { ASK_AGAIN_US = 1000000, SERVE_US = 3000 };
+enum { ASK_AGAIN_US = 1000000, ASK_ONE_AGAIN_US = 20000, SERVE_US = 3000 };
 
 void sync_status(struct node *n, int member, const struct status *s)
 {
@@ -106,17 +106,22 @@ void sync_blocks(struct node *n, int member, const struct message *m)
     }
 }
 
+/* The core lacks a block's header or body. What is here is told again, and peers are asked as
+ * well: the core may have forgotten a header that the cache still has. */
 void sync_fetch(struct node *n, const struct hash *block, int peer)
 {
     struct block_entry *e = blocks_load(n, block);
-    if (e != NULL && (e->body_state == ENTRY_GOOD || e->body_state == ENTRY_BAD ||
-                      e->body_state == ENTRY_LOADED || e->body_state == ENTRY_STASHED)) {
-        body_head_here(n, e);
-    } else if (e == NULL || e->body_state == ENTRY_NONE) {
-        struct message m = {.kind = MSG_FETCH};
-        m.u.fetch.block = *block;
-        net_send(n, peer, &m);
+    uint64_t now = driver_now();
+    if (e != NULL && (e->body_state == ENTRY_CHECKING || now - e->asked_us < ASK_ONE_AGAIN_US)) {
+        return;
     }
+    if (e != NULL) {
+        e->asked_us = now;
+        body_head_here(n, e);
+    }
+    struct message m = {.kind = MSG_FETCH};
+    m.u.fetch.block = *block;
+    net_send(n, peer, &m);
 }
 
 /* ---- serving --------------------------------------------------------------------------------- */
