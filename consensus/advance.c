@@ -31,9 +31,6 @@ static void enter(struct core *c, uint64_t slot)
         e->u.entered.turn = turn_of(c, slot);
         e->u.entered.leader = rotation_leader(c, turn_of(c, slot));
     }
-    if (slot == turn_first(c, turn_of(c, slot))) {
-        bundle_entered(c);
-    }
 }
 
 /* M1: the highest finalization at or above cur whose header is known. */
@@ -98,9 +95,14 @@ bool advance(struct core *c)
             next = slot_after(c, b);
         }
         if (next == c->cur) {
-            return moved;
+            break;
         }
         enter(c, next);
         moved = true;
     }
+    /* Only where it stays: of turns walked through nobody needs to hear. */
+    if (moved && c->cur == turn_first(c, turn_of(c, c->cur))) {
+        bundle_entered(c);
+    }
+    return moved;
 }

@@ -234,6 +234,7 @@ static void drive_amnesiac(struct core *c)
         return;
     }
     c->cleared_pending = true;
+    c->cleared_seq = c->sequence + 1;
     c->floor_slot = root;
     c->step_cleared = true;
 }

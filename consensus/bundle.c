@@ -91,7 +91,7 @@ static size_t certs_needed(struct core *c, const struct block_record *p)
     return (size_t)min_u64(turns + 3, LIMIT_BUNDLE_CERTS);
 }
 
-void bundle_fill(struct core *c, struct bundle *out, int to)
+bool bundle_fill(struct core *c, struct bundle *out, int to)
 {
     struct block_record *p = standing_on(c);
     memset(out, 0, sizeof *out);
@@ -100,7 +100,7 @@ void bundle_fill(struct core *c, struct bundle *out, int to)
     out->head = scratch_take(c, LIMIT_BUNDLE_HEADERS * sizeof *out->head);
     out->vote = scratch_take(c, LIMIT_FRAME_VOTES * sizeof *out->vote);
     if (out->cert == NULL || out->head == NULL || out->vote == NULL) {
-        return;
+        return false;
     }
     if (c->final_cert.slot != 0) {
         add_cert(out, &c->final_cert);
@@ -124,15 +124,15 @@ void bundle_fill(struct core *c, struct bundle *out, int to)
     }
     add_skips(c, out, from_turn, to_turn);
     add_votes(c, out, to >= 0 ? c->peer[to].final_slot : 0);
+    return true;
 }
 
 void bundle_send(struct core *c, int to)
 {
     struct message *m = message_new(c, MSG_BUNDLE);
-    if (m == NULL) {
-        return;
+    if (m == NULL || !bundle_fill(c, &m->u.bundle, to)) {
+        return; /* no room left in this step: again in the next */
     }
-    bundle_fill(c, &m->u.bundle, to);
     effect_send(c, to, 0, m);
     for (uint32_t i = 0; i < c->n; i++) {
         if (to == SEND_ALL || to == (int)i) {

@@ -222,6 +222,33 @@ bool chain_gap_void(struct core *c, const struct block_record *p, uint64_t s)
     return true;
 }
 
+bool chain_justified(struct core *c, const struct block_record *b, const struct block_record *p)
+{
+    uint64_t s = b->head.header.slot;
+    bool proved = p == block_root(c) || p->notarized;
+    if (s != turn_first(c, turn_of(c, s))) {
+        return proved && p->head.header.slot + 1 == s;
+    }
+    return proved && chain_gap_void(c, p, s) && chain_skips_proved(c, b);
+}
+
+bool chain_skips_proved(struct core *c, const struct block_record *b)
+{
+    struct system_section s;
+    struct skipped_turn e;
+    size_t at = 0;
+    if (system_decode(&s, b->head.system) != OK) {
+        return false;
+    }
+    while (system_next_skipped(&s, &at, &e)) {
+        const struct turn_record *t = turn_find(c, e.turn);
+        if (t == NULL || !t->skipped || t->skip.slot > e.slot) {
+            return false;
+        }
+    }
+    return true;
+}
+
 struct block_record *chain_notarized_at(struct core *c, uint64_t slot)
 {
     if (slot == block_root(c)->head.header.slot) {

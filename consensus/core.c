@@ -124,6 +124,9 @@ enum err core_restore_final(struct core *core, const struct core_restored_final 
         c->highest_final = max_u64(c->highest_final, final->cert->slot);
     }
     c->highest_notarized = c->highest_final;
+    if (final->cert != NULL && final->cert->slot > final->head->header.slot) {
+        TRY(core_restore_certificate(core, final->cert));
+    }
     if (final->bench_len != 0 && !bench_decode(&c->bench, final->bench, final->bench_len)) {
         return ERR_CORRUPT;
     }
@@ -164,7 +167,8 @@ enum err core_restore_certificate(struct core *core, const struct certificate *c
         return ERR_BAD_CERTIFICATE;
     }
     if (cert->kind == VOTE_SKIP) {
-        struct turn_record *t = turn_get(c, turn_of(c, cert->slot));
+        bool passed = turn_last(c, turn_of(c, cert->slot)) <= block_root(c)->head.header.slot;
+        struct turn_record *t = passed ? NULL : turn_get(c, turn_of(c, cert->slot));
         if (t != NULL && (!t->skipped || t->skip.slot > cert->slot)) {
             t->skipped = true;
             t->skip = *cert;
@@ -207,7 +211,9 @@ enum err core_restore_vote(struct core *core, const struct vote *vote)
 
 void core_restore_proposing(struct core *core, uint64_t turn)
 {
-    struct turn_record *t = turn_get(core, turn);
+    struct core *c = core;
+    bool passed = turn_last(c, turn) <= block_root(c)->head.header.slot;
+    struct turn_record *t = passed ? NULL : turn_get(c, turn);
     if (t != NULL) {
         t->proposing_found = true;
     }

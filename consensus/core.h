@@ -22,6 +22,8 @@ enum {
     FETCHES = 32,
     EXECUTION_SAMPLES = 64,
     BENCH_RING = 128,          /* > 2 * LIMIT_MEMBERS + 2 */
+    NEAR_SLOTS = 512,          /* above the root: what the next deliveries need */
+    NEAR_RECORDS = 1024,       /* of each table, kept for these */
     SCRATCH_BYTES = 1048576
 };
 
@@ -169,6 +171,7 @@ struct core {
     bool disk_failed;                  /* until a later write succeeds */
     bool amnesiac;
     bool cleared_pending;
+    uint64_t cleared_seq;              /* write that clears the amnesia */
     bool asking;                       /* the first signature waits */
     uint64_t quorum_since_us;          /* a quorum is connected since; 0: not */
     uint64_t floor_slot;               /* nothing at or below it is signed */
@@ -200,6 +203,7 @@ struct core {
     /* collected during one step */
     struct effects *out;
     struct vote step_vote[LIMIT_STEP_VOTES];
+    struct message step_message;       /* that carries them: never short of scratch */
     int step_reason[LIMIT_STEP_VOTES];
     uint32_t step_votes;
     const struct certificate *step_cert[LIMIT_STEP_VOTES * 3];
@@ -239,6 +243,7 @@ void turn_drop(struct core *c, uint64_t turn);
 struct block_record *block_find(struct core *c, const struct hash *hash);
 struct block_record *block_new(struct core *c, const struct block_head *head);
 void block_drop(struct core *c, struct block_record *b);
+bool slot_is_near(const struct core *c, uint64_t slot);
 void *scratch_take(struct core *c, size_t n); /* zeroed; NULL when used up in this step */
 /* A copy that outlives the record until the next step; NULL when there is no room. */
 const struct block_head *head_copy(struct core *c, const struct block_head *head);
@@ -261,6 +266,11 @@ void chain_fetch(struct core *c);
 /* Highest justified parent for the first slot `s` of a turn; `executed`: executed here as well. */
 struct block_record *chain_parent(struct core *c, uint64_t s, bool executed);
 struct block_record *chain_notarized_at(struct core *c, uint64_t slot);
+/* N4 but for execution: parent proved, emptiness between proved, as listed. */
+bool chain_justified(struct core *c, const struct block_record *b, const struct block_record *p);
+/* A certificate is held for each skip that the block lists, at or before the slot it names: else a
+ * leader could list the first slot of a turn that was skipped later, and have its leader benched. */
+bool chain_skips_proved(struct core *c, const struct block_record *b);
 /* void(t, p) for every slot strictly between p and s (CONSENSUS 3). */
 bool chain_gap_void(struct core *c, const struct block_record *p, uint64_t s);
 
@@ -324,7 +334,8 @@ void lead_resend(struct core *c, int to);
 void lead_prepare(struct core *c);
 uint32_t ready_verdict(struct core *c);
 bool other_ready(const struct core *c);
-void bundle_fill(struct core *c, struct bundle *b, int to);
+/* False: no room in this step. */
+bool bundle_fill(struct core *c, struct bundle *b, int to);
 void bundle_send(struct core *c, int to);
 void bundle_learn(struct core *c, const struct bundle *b, int from);
 void bundle_entered(struct core *c);

@@ -97,11 +97,15 @@ static bool fetch_block(struct core *c, struct block_record *b)
     if (r != NULL) {
         signers = tally_mask(c, r, NOTARIZE, &b->head.hash);
     }
-    if (b->body == BODY_ABSENT && (b->notarized || c->now_us > b->arrival_us + 4 * timing_delta(c))) {
+    /* What nobody has certified is worth a question only where it could be voted for. */
+    uint64_t slot = b->head.header.slot;
+    bool votable = slot >= c->cur && slot <= c->cur + c->epoch->params.depth;
+    bool overdue = c->now_us > b->arrival_us + 4 * timing_delta(c);
+    if (b->body == BODY_ABSENT && (b->notarized || (votable && overdue))) {
         if (!fetch_ask(c, &b->head.hash, b->shown_by, signers)) {
             return false;
         }
-    } else if (b->body == BODY_ABSENT) {
+    } else if (b->body == BODY_ABSENT && votable) {
         timing_want(c, b->arrival_us + 4 * timing_delta(c) + 1);
     }
     if (b->notarized && block_parent(c, b) == NULL) {
@@ -113,18 +117,18 @@ static bool fetch_block(struct core *c, struct block_record *b)
 void chain_fetch(struct core *c)
 {
     uint64_t root = block_root(c)->head.header.slot;
-    /* Far behind, ranges of final blocks are synced in order by the driver: no walk backwards. */
-    uint64_t far = root + 4 * (uint64_t)c->epoch->params.depth + 2 * c->epoch->params.turn_slots;
-    far = max_u64(far, c->cur + LIMIT_DEPTH);
+    /* Far behind, ranges of final blocks are synced in order by the driver: a walk backwards ends
+     * before it fills the tables. */
+    bool room = c->blocks_used < NEAR_RECORDS;
     for (uint32_t i = 0; i < c->slots_used; i++) {
         struct slot_record *r = &c->slot[c->slot_list[i]];
-        if (r->slot > root && r->slot <= far && !fetch_slot(c, r)) {
+        if (r->slot > root && (room || slot_is_near(c, r->slot)) && !fetch_slot(c, r)) {
             return;
         }
     }
     for (uint32_t i = 0; i < c->blocks_used; i++) {
         struct block_record *b = &c->block[c->block_list[i]];
-        if (b != block_root(c) && b->head.header.slot <= far && !fetch_block(c, b)) {
+        if (b != block_root(c) && (room || slot_is_near(c, b->head.header.slot)) && !fetch_block(c, b)) {
             return;
         }
     }

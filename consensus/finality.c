@@ -5,16 +5,17 @@
 
 void finality_learn(struct core *c, const struct certificate *cert)
 {
+    /* The highest one is kept whatever its slot, also where there is no room for a record. */
+    if (cert->slot > c->highest_final) {
+        c->highest_final = cert->slot;
+        c->final_cert = *cert;
+    }
     struct slot_record *r = slot_get(c, cert->slot);
     if (r == NULL || (r->has_cert & 1u << FINALIZE) != 0) {
         return;
     }
     r->cert[FINALIZE] = *cert;
     r->has_cert |= 1u << FINALIZE;
-    if (cert->slot > c->highest_final) {
-        c->highest_final = cert->slot;
-        c->final_cert = *cert;
-    }
     c->highest_notarized = max_u64(c->highest_notarized, cert->slot);
     struct block_record *b = block_find(c, &cert->block);
     if (b != NULL) {

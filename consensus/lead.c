@@ -223,8 +223,8 @@ static void send_proposal(struct core *c, const struct block_record *b, int to)
         return;
     }
     m->u.proposal.head = b->head;
-    if (b->head.header.slot == turn_first(c, t->turn)) {
-        bundle_fill(c, &m->u.proposal.justification, to);
+    if (b->head.header.slot == turn_first(c, t->turn) && !bundle_fill(c, &m->u.proposal.justification, to)) {
+        return; /* sent again when it is missed */
     }
     effect_send(c, to, t->proposing_seq > c->persisted ? t->proposing_seq : 0, m);
 }

@@ -3,12 +3,10 @@
 
 struct effect *effect_new(struct core *c, enum effect_kind kind)
 {
-    /* The last places are kept for the write and the votes of this step. */
-    if (c->out->n + 4 >= LIMIT_CORE_EFFECTS && kind != EFFECT_PERSIST && kind != EFFECT_SEND) {
-        c->step_more = true;
-        return NULL;
-    }
-    if (c->out->n == LIMIT_CORE_EFFECTS) {
+    /* The last places are kept for what a step must not lose: its write and the votes behind it. */
+    bool votes = kind == EFFECT_SEND && c->out->n > 0 && c->out->effect[c->out->n - 1].kind == EFFECT_PERSIST;
+    uint32_t kept = kind == EFFECT_PERSIST || votes ? 0 : 2;
+    if (c->out->n + kept >= LIMIT_CORE_EFFECTS) {
         c->step_more = true;
         return NULL;
     }
@@ -18,15 +16,21 @@ struct effect *effect_new(struct core *c, enum effect_kind kind)
     return e;
 }
 
+static void message_fill(struct core *c, struct message *m, enum message_kind kind)
+{
+    memset(m, 0, sizeof *m);
+    m->kind = kind;
+    m->has_status = kind == MSG_STATUS || kind == MSG_VOTES || kind == MSG_PROPOSAL || kind == MSG_BUNDLE;
+    if (m->has_status) {
+        core_get_status(c, &m->status);
+    }
+}
+
 struct message *message_new(struct core *c, enum message_kind kind)
 {
     struct message *m = scratch_take(c, sizeof *m);
     if (m != NULL) {
-        m->kind = kind;
-        m->has_status = kind == MSG_STATUS || kind == MSG_VOTES || kind == MSG_PROPOSAL || kind == MSG_BUNDLE;
-        if (m->has_status) {
-            core_get_status(c, &m->status);
-        }
+        message_fill(c, m, kind);
     }
     return m;
 }
@@ -129,10 +133,8 @@ void output_flush(struct core *c)
     if (c->step_votes == 0) {
         return;
     }
-    struct message *m = message_new(c, MSG_VOTES);
-    if (m == NULL) {
-        return;
-    }
+    struct message *m = &c->step_message;
+    message_fill(c, m, MSG_VOTES);
     m->u.bundle.vote = c->step_vote;
     m->u.bundle.votes = c->step_votes;
     effect_send(c, SEND_ALL, c->sequence, m);

@@ -34,14 +34,32 @@ struct slot_record *slot_find(struct core *c, uint64_t slot)
     return i == UINT32_MAX ? NULL : &c->slot[i];
 }
 
+bool slot_is_near(const struct core *c, uint64_t slot)
+{
+    return c->blocks_used == 0 || slot <= c->block[c->root].head.header.slot + NEAR_SLOTS;
+}
+
+/* Room in a table: what is far above the root never takes the last places, or a member that is far
+ * behind could not take in what leads it back. */
+static bool has_room(struct core *c, uint32_t used, uint64_t slot)
+{
+    bool near = slot_is_near(c, slot);
+    if (used < (near ? LIMIT_CORE_RECORDS : LIMIT_CORE_RECORDS - NEAR_RECORDS)) {
+        return true;
+    }
+    if (near) {
+        effect_alarm(c, ALARM_RECORDS_FULL, slot, -1);
+    }
+    return false;
+}
+
 struct slot_record *slot_get(struct core *c, uint64_t slot)
 {
     struct slot_record *r = slot_find(c, slot);
     if (r != NULL) {
         return r;
     }
-    if (c->slots_used == LIMIT_CORE_RECORDS) {
-        effect_alarm(c, ALARM_RECORDS_FULL, slot, -1);
+    if (!has_room(c, c->slots_used, slot)) {
         return NULL;
     }
     uint32_t i = c->slot_free[LIMIT_CORE_RECORDS - 1 - c->slots_used];
@@ -125,6 +143,37 @@ struct block_record *block_find(struct core *c, const struct hash *hash)
     return NULL;
 }
 
+static void slot_forget_block(struct core *c, const struct block_record *b)
+{
+    struct slot_record *r = slot_find(c, b->head.header.slot);
+    for (int k = 0; r != NULL && k < SLOT_BLOCKS; k++) {
+        if (r->block[k] == (uint32_t)(b - c->block)) {
+            r->block[k] = NONE;
+        }
+    }
+}
+
+/* Long sections have few places. One that no certificate needs makes room: a proposal of a passed
+ * turn; for the current turn any that is not of it. */
+static bool free_spill(struct core *c, uint64_t slot)
+{
+    uint64_t now = turn_of(c, c->cur);
+    bool current = turn_of(c, slot) == now;
+    for (uint32_t i = 0; i < c->blocks_used; i++) {
+        struct block_record *b = &c->block[c->block_list[i]];
+        uint64_t at = b->head.header.slot;
+        if (b->spill == 0 || b->notarized || at == 0) {
+            continue;
+        }
+        if (turn_of(c, at) < now || (current && turn_of(c, at) > now)) {
+            slot_forget_block(c, b);
+            block_drop(c, b);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Copies the system section where it may stay; false: no room. */
 static bool keep_system(struct core *c, struct block_record *b, struct bytes system)
 {
@@ -146,8 +195,11 @@ static bool keep_system(struct core *c, struct block_record *b, struct bytes sys
 
 struct block_record *block_new(struct core *c, const struct block_head *head)
 {
-    if (c->blocks_used == LIMIT_CORE_RECORDS) {
-        effect_alarm(c, ALARM_RECORDS_FULL, head->header.slot, -1);
+    if (!has_room(c, c->blocks_used, head->header.slot)) {
+        return NULL;
+    }
+    /* Room for a long section is made before a record is chosen: it may free one. */
+    if (head->system.n > SYSTEM_INLINE && c->spills_free == 0 && !free_spill(c, head->header.slot)) {
         return NULL;
     }
     uint32_t i = c->block_free[LIMIT_CORE_RECORDS - 1 - c->blocks_used];

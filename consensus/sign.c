@@ -44,7 +44,8 @@ static bool make_vote(struct core *c, struct slot_record *r, int kind, const str
 static bool parent_justified_first(struct core *c, const struct block_record *b, const struct block_record *p)
 {
     uint64_t s = b->head.header.slot;
-    if (c->cur != s || (p != block_root(c) && !p->notarized) || !block_executed(c, p) || !chain_gap_void(c, p, s)) {
+    if (c->cur != s || (p != block_root(c) && !p->notarized) || !block_executed(c, p) || !chain_gap_void(c, p, s) ||
+        !chain_skips_proved(c, b)) {
         return false;
     }
     if (p->head.header.slot < c->highest_final) {
@@ -122,8 +123,8 @@ bool sign_skip(struct core *c, uint64_t u, int reason)
     if (u != c->cur && !(u == turn_first(c, turn) && turn > now && turn <= now + c->n)) {
         return false;
     }
-    /* S2; the records of slots at or below the root are gone, so those are never skipped. */
-    if (u <= block_root(c)->head.header.slot || finalized_from(c, u)) {
+    /* S2; a slot at or below the highest final one can get no skip certificate any more. */
+    if (u <= c->highest_final || u <= block_root(c)->head.header.slot || finalized_from(c, u)) {
         return false;
     }
     struct slot_record *r = slot_get(c, u);

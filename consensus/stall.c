@@ -28,7 +28,7 @@ static const struct block_record *valid_proposal(struct core *c)
             continue;
         }
         struct block_record *p = block_parent(c, b);
-        if (p != NULL && validity_timely(c, b, p)) {
+        if (p != NULL && validity_timely(c, b, p) && (b->notarized || chain_justified(c, b, p))) {
             return b;
         }
     }
@@ -151,10 +151,12 @@ static bool follow(struct core *c, bool act, const struct deadlines *d)
     }
     uint32_t others = tally_mask(c, d->record, SKIP, NULL) & ~c->self_bit;
     uint32_t counted = others | (own_has(c, c->cur, SKIP) ? c->self_bit : 0);
-    if (d->calm) {
-        counted |= timing_unheard(c);
+    /* Who is unheard is known only after all that waits has been read: in a tick. */
+    uint32_t with_unheard = d->calm ? counted | timing_unheard(c) : counted;
+    if (others == 0 || members_weight(c->epoch, with_unheard) < c->epoch->blocking) {
+        return false;
     }
-    if (others == 0 || members_weight(c->epoch, counted) < c->epoch->blocking) {
+    if (members_weight(c->epoch, counted) < c->epoch->blocking && !due(c, act, c->now_us)) {
         return false;
     }
     if (d->proposal && !due(c, act, d->half_stuck_us)) {

@@ -71,6 +71,10 @@ static void on_proposal(struct core *c, const struct message *m, int from)
     if (known != NULL ? known->proposed : (!admitted(c, h->slot) && !wanted)) {
         return;
     }
+    /* Inside a turn nothing is listed: what is long there is no block. */
+    if (!wanted && head->system.n > SYSTEM_INLINE && h->slot != turn_first(c, turn_of(c, h->slot))) {
+        return;
+    }
     if (!proposal_signed(c, head)) {
         effect_ban(c, from, "a proposal that its leader did not sign");
         return;
@@ -206,7 +210,7 @@ static void on_persisted(struct core *c, uint64_t sequence)
         }
     }
     c->pending_own_n = kept;
-    if (c->cleared_pending && c->amnesiac && !c->step_cleared) {
+    if (c->cleared_pending && c->amnesiac && sequence >= c->cleared_seq) {
         c->amnesiac = false;
         c->cleared_pending = false;
         effect_alarm(c, ALARM_AMNESIAC, c->cur, c->config.self);

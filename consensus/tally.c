@@ -12,7 +12,10 @@ bool admitted(const struct core *c, uint64_t slot)
     uint64_t now = turn_of(c, c->cur);
     uint64_t ahead = 2 * (uint64_t)c->epoch->params.depth;
     if (turn < now) {
-        return true;
+        /* Of a turn passed without being final only what is already known counts: whoever passed
+         * its slots holds the headers that could still become final there. */
+        uint32_t at = 0;
+        return index_next(&c->slot_index, slot, &at) != UINT32_MAX;
     }
     if (turn == now) {
         return slot <= c->cur + ahead;
@@ -37,8 +40,12 @@ static void report_votes(struct core *c, struct slot_record *r, int kind, const 
     const struct tally_vote *first = &r->vote[kind][second->signer];
     struct hash d1 = vote_digest(c->epoch, (uint8_t)(kind + 1), r->slot, &first->block);
     struct hash d2 = vote_digest(c->epoch, second->kind, second->slot, &second->block);
-    if (r->evidence_sent || !signature_good(c, &d1, &first->signature, second->signer) ||
+    if (r->evidence_sent) {
+        return;
+    }
+    if (!signature_good(c, &d1, &first->signature, second->signer) ||
         !signature_good(c, &d2, &second->signature, second->signer)) {
+        effect_ban(c, second->signer, "a vote with a bad signature");
         return;
     }
     struct effect *e = effect_new(c, EFFECT_EVIDENCE);
@@ -120,7 +127,9 @@ void tally_vote_in(struct core *c, const struct vote *v, int from)
         effect_ban(c, from, "a vote with the wrong block");
         return;
     }
-    struct slot_record *r = admitted(c, v->slot) ? slot_get(c, v->slot) : NULL;
+    /* Passed turns keep what stands there already; votes alone make no new records for them. */
+    bool passed = v->slot != 0 && turn_of(c, v->slot) < turn_of(c, c->cur);
+    struct slot_record *r = !admitted(c, v->slot) ? NULL : passed ? slot_find(c, v->slot) : slot_get(c, v->slot);
     if (r == NULL) {
         return;
     }
@@ -189,12 +198,15 @@ static void learn_skip(struct core *c, const struct certificate *cert)
     bool first = !t->skipped;
     t->skipped = true;
     t->skip = *cert;
-    struct effect *e = first ? effect_new(c, EFFECT_SKIPPED) : NULL;
+    /* A copy: the turn may be final, and its record another's, before the step ends. */
+    struct certificate *copy = first ? scratch_take(c, sizeof *copy) : NULL;
+    struct effect *e = copy == NULL ? NULL : effect_new(c, EFFECT_SKIPPED);
     if (e != NULL) {
+        *copy = *cert;
         e->u.skipped.turn = turn;
         e->u.skipped.slot = cert->slot;
         e->u.skipped.leader = rotation_leader(c, turn);
-        e->u.skipped.cert = &t->skip;
+        e->u.skipped.cert = copy;
         e->u.skipped.own_reason = t->own_reason;
     }
 }
