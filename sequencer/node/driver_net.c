@@ -4,7 +4,7 @@
 
 bool net_up(const struct node *n, int member)
 {
-    if (member < 0 || (uint32_t)member >= n->epoch.n || member == n->self) {
+    if (n->p2p == NULL || member < 0 || (uint32_t)member >= n->epoch.n || member == n->self) {
         return false;
     }
     struct p2p_peer_stats stats;
@@ -15,6 +15,9 @@ bool net_up(const struct node *n, int member)
 void net_send(struct node *n, int to, const struct message *m)
 {
     struct message timed;
+    if (n->p2p == NULL) {
+        return;
+    }
     if (m->has_status) {
         timed = *m;
         timed.status.clock_ms = driver_wall(n);

@@ -241,11 +241,11 @@ static void beat(uv_timer_t *timer)
     if (h->beats % EVERY_100MS == 0) {
         look_at_links(n);
         sync_check(n);
+        intake_sweep(n);
         book_gauges(n);
     }
     if (h->beats % EVERY_SECOND == 0) {
         store_retry(n);
-        intake_sweep(n);
         mempool_sweep(n->mempool, driver_wall(n) / 1000, dropped, n);
         h->pool_changed = true;
     }

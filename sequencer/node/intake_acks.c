@@ -6,7 +6,7 @@
 
 #include "sequencer/node/parts.h"
 
-enum { REPEAT_US = 2000000, GIVE_UP_US = 10000000, FORGET_US = 600000000 };
+enum { REPEAT_US = 500000, GIVE_UP_US = 10000000, FORGET_US = 600000000 };
 
 static struct intake_wait *find(struct node *n, const struct hash *hash)
 {

@@ -296,13 +296,17 @@ static void close_parts(struct node *n)
         health_close(n);
     }
     time_close(n);
-    if (n->rpc != NULL) {
+    struct rpc *rpc = n->rpc;
+    struct p2p *p2p = n->p2p;
+    n->rpc = NULL; /* what is still answered or written has nobody to go to */
+    n->p2p = NULL;
+    if (rpc != NULL) {
         n->closing++;
-        rpc_close(n->rpc, part_closed, n);
+        rpc_close(rpc, part_closed, n);
     }
-    if (n->p2p != NULL) {
+    if (p2p != NULL) {
         n->closing++;
-        p2p_close(n->p2p, part_closed, n);
+        p2p_close(p2p, part_closed, n);
     }
     if (n->ledger != NULL) {
         n->closing++;
