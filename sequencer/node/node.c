@@ -353,7 +353,9 @@ static enum err run(struct node *n)
         return ERR_IO;
     }
     core_start(n->driver.core, driver_now(), n->driver.effects);
-    log_write(LOG_INFO, "node", "serving", LOG_STR("member", n->epoch.member[n->self].name),
+    log_write(LOG_INFO, "node", "serving",
+              LOG_STR("member",
+                      n->config->name[0] != '\0' ? n->config->name : n->epoch.member[n->self].name),
               LOG_U64("rpcPort", rpc_port(n->rpc)), LOG_U64("height", n->finality.latest_number),
               LOG_U64("slot", n->finality.slot), NULL);
     driver_tick(n, 0);
