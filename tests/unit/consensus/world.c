@@ -140,11 +140,13 @@ static void post_copy(struct world *w, int from, int to, const uint8_t *frame, s
 
 static void post(struct world *w, int from, int to, const uint8_t *frame, size_t n)
 {
-    struct message m;
-    struct message_arena arena = {0};
-    assert_int_equal(message_decode(&m, &arena, bytes_of(frame, n)), OK);
-    bool gone = w->cut[from][to] || !w->member[to].up || (w->drops != NULL && w->drops(w->drops_arg, from, to, &m));
-    message_arena_free(&arena);
+    bool gone = w->cut[from][to] || !w->member[to].up;
+    if (!gone && w->drops != NULL) {
+        struct message m;
+        assert_int_equal(message_decode(&m, &w->post_arena, bytes_of(frame, n)), OK);
+        gone = w->drops(w->drops_arg, from, to, &m);
+        message_arena_reset(&w->post_arena);
+    }
     if (gone || roll(w, 1000) < w->loss) {
         return;
     }
@@ -279,6 +281,7 @@ static void on_effect(struct world *w, int a, const struct effect *e)
         oracle_final(w, a, e);
         break;
     case EFFECT_SKIPPED:
+        oracle_skipped(w, e);
         w->skips++;
         break;
     case EFFECT_BAN:
@@ -357,6 +360,11 @@ static void deliver(struct world *w, const struct world_event *e)
         } else if (m.kind == MSG_BLOCK) {
             give_body(w, e->to, &m.u.block.head.hash);
         }
+        for (uint32_t i = 0; m.kind == MSG_BLOCKS && i < m.u.blocks.blocks; i++) {
+            if ((m.u.blocks.block[i].head.header.flags & FLAG_EMPTY) == 0) {
+                give_body(w, e->to, &m.u.blocks.block[i].head.hash);
+            }
+        }
     }
     message_arena_reset(&w->arena);
 }
@@ -387,6 +395,42 @@ static void executed(struct world *w, int a, uint32_t i)
     world_step(w, a, &ev);
 }
 
+/* What the driver does for a member that is far behind: a range of final blocks, from a peer that
+ * shows more, with a certificate of the last. */
+static void sync_range(struct world *w, int a)
+{
+    struct member_state *s = &w->member[a];
+    int peer = -1;
+    for (int i = 0; i < (int)w->o.n && peer < 0; i++) {
+        const struct member_state *p = &w->member[i];
+        bool here = i != a && p->up && !p->paused && !p->possessed && !w->cut[a][i];
+        peer = here && p->head_slot > s->head_slot + 2 * w->o.depth ? i : -1;
+    }
+    if (peer < 0 || w->now < s->sync_at) {
+        return;
+    }
+    s->sync_at = w->now + 4 * w->o.link_us + 5 * MS;
+    static struct block list[LIMIT_SYNC_BLOCKS];
+    static const uint8_t body[64];
+    struct message m = {.kind = MSG_BLOCKS, .u.blocks.block = list};
+    uint32_t count = 0;
+    for (uint64_t slot = s->head_slot + 1; slot <= w->member[peer].head_slot && count < LIMIT_SYNC_BLOCKS; slot++) {
+        if (w->final_at[slot] == 0) {
+            continue;
+        }
+        list[count].head = w->block[w->final_at[slot] - 1].head;
+        list[count].body = bytes_of(body, list[count].head.header.body_len);
+        count++;
+        if (w->final_cert[slot] != NULL) {
+            m.u.blocks.blocks = count;
+            m.u.blocks.proof = (struct bundle){.cert = w->final_cert[slot], .certs = 1};
+        }
+    }
+    if (m.u.blocks.blocks > 0) {
+        world_send(w, peer, a, &m);
+    }
+}
+
 static void handle(struct world *w, struct world_event *e)
 {
     struct member_state *s = &w->member[e->to];
@@ -413,6 +457,7 @@ static void handle(struct world *w, struct world_event *e)
                 world_health(w, e->to);
             }
             world_step(w, e->to, &ev);
+            sync_range(w, e->to);
         }
         break;
     case W_DURABLE:
@@ -612,6 +657,10 @@ void world_free(struct world *w)
         }
     }
     message_arena_free(&w->arena);
+    message_arena_free(&w->post_arena);
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        free(w->final_cert[i]);
+    }
     free(w->heap);
     free(w->gated);
     free(w->block);

@@ -7,7 +7,7 @@
 #include "proto/keccak.h"
 #include "tests/unit/consensus/world.h"
 
-enum { SLOTS = 8192, BLOCKS_MAX = 16384 };
+enum { SLOTS = 16384, BLOCKS_MAX = 16384 };
 
 /* One write of a step, as the journal holds it. */
 struct disk_step {
@@ -58,6 +58,7 @@ struct member_state {
     size_t bench_len;
     uint64_t persisted;
     uint64_t silent_since;
+    uint64_t sync_at;
     uint64_t execute_us, build_us, sync_us;
     uint8_t signed_kind[3][SLOTS];
     struct hash signed_block[3][SLOTS];
@@ -106,10 +107,10 @@ struct world {
     uint32_t loss, twice;
     bool withholds;
     struct effects *effects;
-    struct message_arena arena;
+    struct message_arena arena, post_arena;
     /* the oracle's own records */
     uint32_t final_at[SLOTS];          /* world block index + 1 */
-    uint64_t final_slot_of_height[SLOTS];
+    struct certificate *final_cert[SLOTS];
     uint64_t top_height, top_at, longest_gap;
     uint64_t skips, evidence[WORLD_MAX], alarms[16], bans, frames;
     uint64_t own_skips[SKIP_REASONS];
@@ -129,6 +130,7 @@ void disk_lose_unsynced(struct world *w, int a);
 void disk_restore(struct world *w, int a);
 void oracle_persist(struct world *w, int a, const struct effect *e);
 void oracle_send(struct world *w, int a, const struct effect *e);
+void oracle_skipped(struct world *w, const struct effect *e);
 void oracle_ban(struct world *w, int a, const struct effect *e);
 void oracle_final(struct world *w, int a, const struct effect *e);
 

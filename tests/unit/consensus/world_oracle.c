@@ -176,6 +176,11 @@ void oracle_final(struct world *w, int a, const struct effect *e)
     s->bench_len = e->u.final.bench_len;
     if (e->u.final.cert != NULL) {
         s->head_cert = *e->u.final.cert;
+        if (w->final_cert[h->slot] == NULL) {
+            w->final_cert[h->slot] = malloc(sizeof s->head_cert);
+            assert_non_null(w->final_cert[h->slot]);
+            *w->final_cert[h->slot] = s->head_cert;
+        }
     }
     if (h->height > w->top_height) {
         uint64_t gap = w->now - w->top_at;
@@ -186,6 +191,16 @@ void oracle_final(struct world *w, int a, const struct effect *e)
     if (!s->executed[i]) {
         world_run_client(w, a, i);
     }
+}
+
+/* What is said to be skipped is, by the certificate shown. */
+void oracle_skipped(struct world *w, const struct effect *e)
+{
+    const struct certificate *cert = e->u.skipped.cert;
+    assert_int_equal(cert->kind, VOTE_SKIP);
+    assert_int_equal((cert->slot - 1) / w->o.turn_slots, e->u.skipped.turn);
+    assert_int_equal(cert->slot, e->u.skipped.slot);
+    assert_int_equal(certificate_check_form(&w->epoch, cert), OK);
 }
 
 /* Nobody honest is ever banned. */
