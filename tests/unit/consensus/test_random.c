@@ -9,7 +9,7 @@
 
 #include "tests/unit/consensus/puppet.h"
 
-enum { SEEDS = 60, STEPS = 36, HEAL_US = 200000 * MS, MORE_BLOCKS = 3 };
+enum { SEEDS = 160, STEPS = 36, HEAL_US = 200000 * MS, MORE_BLOCKS = 3 };
 
 struct run {
     struct world *w;

@@ -56,6 +56,8 @@ void world_restart(struct world *w, int a);
 void world_pause(struct world *w, int a, bool paused);        /* SIGSTOP: messages wait */
 void world_hang_client(struct world *w, int a, bool hung);    /* neither builds nor executes */
 void world_fail_disk(struct world *w, int a, bool failing);
+void world_copy_disk(struct world *w, int a);                 /* remembers the disk as it is */
+void world_restore_copy(struct world *w, int a);              /* puts it back, while the member is down */
 void world_lose_disk(struct world *w, int a);                 /* journal gone: amnesiac at the restart */
 void world_invalid(struct world *w, int a, bool calls_invalid); /* its client says INVALID to everything new */
 void world_drain(struct world *w, int a, bool draining);

@@ -101,6 +101,34 @@ void world_fail_disk(struct world *w, int a, bool failing)
     w->member[a].failing = failing;
 }
 
+void world_copy_disk(struct world *w, int a)
+{
+    struct member_state *s = &w->member[a];
+    s->copy.steps = s->disk.steps;
+    s->copy.head_height = s->head_height;
+    s->copy.head_slot = s->head_slot;
+    s->copy.head_block = s->head_block;
+    s->copy.head_cert = s->head_cert;
+    memcpy(s->copy.bench, s->bench, sizeof s->bench);
+    s->copy.bench_len = s->bench_len;
+}
+
+/* Journal, final head and benching as they were; what the oracle knows of this key stays. */
+void world_restore_copy(struct world *w, int a)
+{
+    struct member_state *s = &w->member[a];
+    assert_false(s->up);
+    while (s->disk.steps > s->copy.steps) {
+        free(s->disk.step[--s->disk.steps].cert);
+    }
+    s->head_height = s->copy.head_height;
+    s->head_slot = s->copy.head_slot;
+    s->head_block = s->copy.head_block;
+    s->head_cert = s->copy.head_cert;
+    memcpy(s->bench, s->copy.bench, sizeof s->bench);
+    s->bench_len = s->copy.bench_len;
+}
+
 void world_lose_disk(struct world *w, int a)
 {
     w->member[a].disk.lost = true;

@@ -56,6 +56,14 @@ struct member_state {
     struct certificate head_cert;
     uint8_t bench[1024];
     size_t bench_len;
+    struct {
+        uint32_t steps;
+        uint64_t head_height, head_slot;
+        uint32_t head_block;
+        struct certificate head_cert;
+        uint8_t bench[1024];
+        size_t bench_len;
+    } copy;
     uint64_t persisted;
     uint64_t silent_since;
     uint64_t sync_at;
