@@ -186,9 +186,11 @@ def check_pages(net):
                  "takeovers_total", "evidence_total", "limit_hits_total"):
         require("baton_" + name in metrics, f"baton_{name} is not at /metrics")
     admin = cluster.Rpc(net.ready["nodes"][0]["admin"])
-    status, _ = admin.http("POST", "/", '{"jsonrpc":"2.0","id":1,"method":"admin_peers"}',
-                           {"Content-Type": "application/json"})
-    require(status in (401, 403), f"admin_peers without a token: HTTP {status}")
+    answer = admin.post({"jsonrpc": "2.0", "id": 1, "method": "admin_peers"})
+    require("error" in answer and "result" not in answer, f"without a token: {answer}")
+    wrong = cluster.Rpc(net.ready["nodes"][0]["admin"], token="0" * 64)
+    answer = wrong.post({"jsonrpc": "2.0", "id": 1, "method": "admin_peers"})
+    require("error" in answer and "result" not in answer, f"with a wrong token: {answer}")
     with open(net.ready["nodes"][0]["dir"] + "/admin.token") as f:
         with_token = cluster.Rpc(net.ready["nodes"][0]["admin"], token=f.read().strip())
     equal(len(with_token.call("admin_peers")), 3, "peers of node 0")
