@@ -55,6 +55,12 @@ static void answer_own_votes(struct core *c, int to, uint64_t above)
         return;
     }
     m->u.bundle.vote = list;
+    /* The highest one outlives its slot's record: a restored copy of a disk shows by it. */
+    const struct vote *top = &c->peer[to].highest_vote;
+    struct hash digest = vote_digest(c->epoch, top->kind, top->slot, &top->block);
+    if (top->kind != 0 && top->slot > above && signature_good(c, &digest, &top->signature, to)) {
+        list[m->u.bundle.votes++] = *top;
+    }
     for (uint32_t i = 0; i < c->slots_used; i++) {
         const struct slot_record *r = &c->slot[c->slot_list[i]];
         for (int k = 0; k < KINDS && r->slot > above; k++) {
@@ -80,7 +86,11 @@ static void take_own_votes(struct core *c, const struct bundle *b, int from)
             effect_ban(c, from, "own votes with a bad signature");
             return;
         }
-        own_signature_seen(c, v->slot, v->kind - 1, &v->block);
+        if (!c->signed_any && v->slot > c->highest_signed) {
+            amnesia_found(c); /* the journal ends below what this key has signed */
+        } else {
+            own_signature_seen(c, v->slot, v->kind - 1, &v->block);
+        }
     }
     c->peer[from].answered = true;
 }
@@ -139,7 +149,8 @@ static void ask_own_votes(struct core *c, uint32_t i)
     struct message *m = message_new(c, MSG_OWN_VOTES_ASK);
     if (m != NULL) {
         m->u.own_votes_ask.epoch = c->epoch->epoch;
-        m->u.own_votes_ask.above_slot = max_u64(c->floor_slot, block_root(c)->head.header.slot);
+        /* From where the journal ends, also when the chain was caught up with in the meantime. */
+        m->u.own_votes_ask.above_slot = max_u64(c->floor_slot, min_u64(c->highest_signed, block_root(c)->head.header.slot));
         p->asked_us = c->now_us;
         effect_send(c, (int)i, 0, m);
     }

@@ -95,6 +95,7 @@ struct peer_state {
     uint64_t pending_us;
     uint64_t lower_us;                 /* shows a lower slot since; 0: does not */
     uint64_t bundle_us;                /* last bundle sent */
+    struct vote highest_vote;          /* with the highest slot it ever showed here; kind 0: none */
     /* answers before the first signature, and of the amnesia rule */
     bool answered;
     uint64_t asked_us;

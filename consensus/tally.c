@@ -127,6 +127,9 @@ void tally_vote_in(struct core *c, const struct vote *v, int from)
         effect_ban(c, from, "a vote with the wrong block");
         return;
     }
+    if (v->slot >= c->peer[from].highest_vote.slot) {
+        c->peer[from].highest_vote = *v;
+    }
     /* Passed turns keep what stands there already; votes alone make no new records for them. */
     bool passed = v->slot != 0 && turn_of(c, v->slot) < turn_of(c, c->cur);
     struct slot_record *r = !admitted(c, v->slot) ? NULL : passed ? slot_find(c, v->slot) : slot_get(c, v->slot);

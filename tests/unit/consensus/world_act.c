@@ -121,6 +121,7 @@ void world_restore_copy(struct world *w, int a)
     while (s->disk.steps > s->copy.steps) {
         free(s->disk.step[--s->disk.steps].cert);
     }
+    s->disk.forgot = true;
     s->head_height = s->copy.head_height;
     s->head_slot = s->copy.head_slot;
     s->head_block = s->copy.head_block;
