@@ -19,7 +19,6 @@
     LIMIT(BODY_BYTES, 4194304, "bytes", "block invalid")                                       \
     LIMIT(BODY_TXS, 16384, "transactions", "block invalid")                                    \
     LIMIT(TX_BYTES, 131072, "bytes", "transaction refused, as in geth")                        \
-    LIMIT(RLP_DEPTH, 16, "levels", "refused")                                                  \
     LIMIT(ACCESS_LIST, 4096, "entries", "transaction refused")                                 \
     LIMIT(BUNDLE_CERTS, 128, "certificates", "the rest goes into the next bundle")             \
     LIMIT(BUNDLE_HEADERS, 32, "headers", "the rest is fetched")                                \
@@ -49,7 +48,6 @@
     LIMIT(SYNC_BLOCKS, 64, "blocks", "an answer holds no more; the asker asks again")          \
     LIMIT(SYNC_BYTES, 4194304, "bytes", "an answer holds no more; the asker asks again")       \
     LIMIT(BLOCK_CACHE_BYTES, 67108864, "bytes", "older bodies are read from disk")             \
-    LIMIT(SERVE_BLOCKS, 100000, "blocks", "served to others at least this far back")           \
     LIMIT(POOL_TXS, 65536, "transactions", "cheapest evicted or refused")                      \
     LIMIT(POOL_BYTES, 67108864, "bytes", "cheapest evicted or refused")                        \
     LIMIT(POOL_ACCOUNT_TXS, 4096, "transactions", "refused: per sender, executable")           \
@@ -79,7 +77,6 @@
     LIMIT(STORAGE_GROUP, 16777216, "bytes", "the rest goes into the next group commit")        \
     LIMIT(STORAGE_KEY, 256, "bytes", "refused: key of a stored table")                         \
     LIMIT(STORAGE_PRUNE, 256, "steps", "the journal is pruned only when it holds more")        \
-    LIMIT(EVIDENCE, 256, "records", "oldest forgotten")                                        \
     LIMIT(LEDGER_STATES, 1024, "states", "older states are forgotten, as in a pruned geth")    \
     LIMIT(LEDGER_HISTORY_BYTES, 33554432, "bytes", "older states are forgotten sooner")        \
     LIMIT(LEDGER_BUILT, 64, "payloads", "the oldest unused build is forgotten")                \

@@ -179,7 +179,7 @@ static void on_send(struct world *w, int a, const struct effect *e)
     assert_int_equal(message_encode(frame, cap, &n, m), OK);
     if (m->kind == MSG_PROPOSAL) {
         uint32_t i = world_block_add(w, &m->u.proposal.head);
-        w->member[a].has_body[i] = 1;
+        disk_body(w, a, i);
     }
     if (e->u.send.gate <= w->member[a].persisted) {
         world_post_all(w, a, e->u.send.to, frame, n);
@@ -276,6 +276,7 @@ static void on_effect(struct world *w, int a, const struct effect *e)
         break;
     case EFFECT_STORE:
         s->stored[world_block_add(w, e->u.store.head)] = 1;
+        s->body_gate[world_block_add(w, e->u.store.head)] = s->submitted + 1;
         break;
     case EFFECT_FINAL:
         oracle_final(w, a, e);
@@ -337,7 +338,7 @@ void world_health(struct world *w, int a)
 static void give_body(struct world *w, int a, const struct hash *hash)
 {
     uint32_t i = world_block_index(w, hash);
-    w->member[a].has_body[i] = 1;
+    disk_body(w, a, i);
     struct event ev = {.kind = EVENT_BODY, .peer = -1};
     ev.u.body.block = *hash;
     ev.u.body.ok = true;
@@ -618,6 +619,9 @@ struct world *world_new(const struct world_options *o)
         struct member_state *s = &w->member[i];
         s->has_body = calloc(BLOCKS_MAX, 1);
         s->stored = calloc(BLOCKS_MAX, 1);
+        s->body_gate = calloc(BLOCKS_MAX, sizeof *s->body_gate);
+        s->head_log = calloc(HEAD_LOG, sizeof *s->head_log);
+        assert_true(s->body_gate != NULL && s->head_log != NULL);
         s->executed = calloc(BLOCKS_MAX, 1);
         s->asked = calloc(BLOCKS_MAX, 1);
         s->head_block = BLOCKS_MAX;
@@ -650,6 +654,8 @@ void world_free(struct world *w)
         free(s->disk.step);
         free(s->has_body);
         free(s->stored);
+        free(s->body_gate);
+        free(s->head_log);
         free(s->executed);
         free(s->asked);
         if (s->memory != NULL) {

@@ -132,8 +132,7 @@ void world_restore_copy(struct world *w, int a)
 
 void world_lose_disk(struct world *w, int a)
 {
-    w->member[a].disk.lost = true;
-    w->member[a].disk.amnesiac = true;
+    disk_lose_all(w, a);
 }
 
 void world_invalid(struct world *w, int a, bool calls_invalid)

@@ -40,14 +40,79 @@ void disk_write(struct world *w, int a, const struct effect *e)
         return;
     }
     d->steps++;
+    s->submitted = t->sequence;
     world_push(w, (struct world_event){.at = w->now + s->sync_us, .kind = W_DURABLE, .to = a,
                                        .incarnation = s->incarnation, .value = t->sequence});
+}
+
+/* Bodies and heads of blocks go to disk as they arrive; the next synced write makes them durable. */
+void disk_body(struct world *w, int a, uint32_t block)
+{
+    struct member_state *s = &w->member[a];
+    if (!s->has_body[block]) {
+        s->has_body[block] = 1;
+        s->body_gate[block] = s->submitted + 1;
+    }
+}
+
+/* The head delivered last, on its way to the disk. */
+void disk_head(struct world *w, int a)
+{
+    struct member_state *s = &w->member[a];
+    struct disk_head *h = &s->head_log[s->heads++ % HEAD_LOG];
+    *h = (struct disk_head){.gate = s->submitted + 1, .height = s->head_height, .slot = s->head_slot, .block = s->head_block,
+                            .cert = s->head_cert, .bench_len = s->bench_len};
+    memcpy(h->bench, s->bench, s->bench_len);
+}
+
+static void back_to_genesis(struct member_state *s)
+{
+    s->head_block = BLOCKS_MAX;
+    s->head_height = s->head_slot = 0;
+    s->bench_len = 0;
+    s->heads = 0;
+}
+
+static void back_to_durable_head(struct member_state *s)
+{
+    while (s->heads > 0) {
+        const struct disk_head *h = &s->head_log[(s->heads - 1) % HEAD_LOG];
+        if (h->gate <= s->persisted) {
+            s->head_block = h->block;
+            s->head_height = h->height;
+            s->head_slot = h->slot;
+            s->head_cert = h->cert;
+            memcpy(s->bench, h->bench, h->bench_len);
+            s->bench_len = h->bench_len;
+            return;
+        }
+        s->heads--;
+    }
+    back_to_genesis(s);
+}
+
+void disk_lose_all(struct world *w, int a)
+{
+    struct member_state *s = &w->member[a];
+    memset(s->has_body, 0, BLOCKS_MAX);
+    memset(s->stored, 0, BLOCKS_MAX);
+    back_to_genesis(s);
+    s->disk.lost = true;
+    s->disk.amnesiac = true;
 }
 
 void disk_lose_unsynced(struct world *w, int a)
 {
     struct member_state *s = &w->member[a];
     struct disk *d = &s->disk;
+    for (uint32_t i = 0; i < w->blocks; i++) {
+        if (s->body_gate[i] > s->persisted) {
+            s->has_body[i] = 0;
+            s->stored[i] = 0;
+        }
+        s->body_gate[i] = 0;
+    }
+    back_to_durable_head(s);
     while (d->steps > 0 && !d->step[d->steps - 1].durable) {
         struct disk_step *t = &d->step[--d->steps];
         /* These votes never left: the oracle forgets them too. */
@@ -104,5 +169,9 @@ void disk_restore(struct world *w, int a)
     }
     core_restore_sequence(s->core, sequence);
     core_restore_floor(s->core, d->floor);
-    s->persisted = sequence;
+    s->persisted = s->submitted = sequence;
+    for (uint32_t i = 0; i < s->heads && i < HEAD_LOG; i++) {
+        s->head_log[i].gate = 0;
+    }
+    memset(s->body_gate, 0, BLOCKS_MAX * sizeof *s->body_gate);
 }

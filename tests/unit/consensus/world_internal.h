@@ -21,6 +21,17 @@ struct disk_step {
     bool durable;
 };
 
+/* A delivered final block, as written beside the journal. */
+struct disk_head {
+    uint64_t gate, height, slot;
+    uint32_t block;
+    struct certificate cert;
+    uint8_t bench[1024];
+    size_t bench_len;
+};
+
+enum { HEAD_LOG = 64 };
+
 struct disk {
     struct disk_step *step;
     uint32_t steps, cap;
@@ -48,6 +59,7 @@ struct member_state {
     struct disk disk;
     uint8_t *has_body;      /* by world block index */
     uint8_t *stored;        /* head on disk */
+    uint64_t *body_gate;    /* the write that makes body and head durable */
     uint8_t *asked;         /* the client, to execute it */
     uint8_t *executed;
     uint64_t head_height;   /* of the last delivered block */
@@ -56,6 +68,8 @@ struct member_state {
     struct certificate head_cert;
     uint8_t bench[1024];
     size_t bench_len;
+    struct disk_head *head_log; /* the last heads, each with the write that makes it durable */
+    uint32_t heads;
     struct {
         uint32_t steps;
         uint64_t head_height, head_slot;
@@ -64,7 +78,7 @@ struct member_state {
         uint8_t bench[1024];
         size_t bench_len;
     } copy;
-    uint64_t persisted;
+    uint64_t persisted, submitted;
     uint64_t silent_since;
     uint64_t sync_at;
     uint64_t execute_us, build_us, sync_us;
@@ -134,6 +148,9 @@ void world_run_client(struct world *w, int a, uint32_t i);
 void world_health(struct world *w, int a);
 void world_boot(struct world *w, int a);
 void disk_write(struct world *w, int a, const struct effect *e);
+void disk_body(struct world *w, int a, uint32_t block);
+void disk_head(struct world *w, int a);
+void disk_lose_all(struct world *w, int a);
 void disk_lose_unsynced(struct world *w, int a);
 void disk_restore(struct world *w, int a);
 void oracle_persist(struct world *w, int a, const struct effect *e);

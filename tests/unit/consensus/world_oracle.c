@@ -182,6 +182,7 @@ void oracle_final(struct world *w, int a, const struct effect *e)
             *w->final_cert[h->slot] = s->head_cert;
         }
     }
+    disk_head(w, a);
     if (h->height > w->top_height) {
         uint64_t gap = w->now - w->top_at;
         w->longest_gap = gap > w->longest_gap ? gap : w->longest_gap;

@@ -43,7 +43,7 @@ static void expect(const char *words, int code, const char *part)
 static int set_up(void **state)
 {
     (void)state;
-    strcpy(folder, "/tmp/baton-cli-test-XXXXXX");
+    snprintf(folder, sizeof folder, "/tmp/baton-cli-test-XXXXXX");
     assert_non_null(mkdtemp(folder));
     unsetenv("NO_COLOR");
     return setenv("XDG_RUNTIME_DIR", folder, 1);

@@ -305,7 +305,7 @@ static char *repeated(const char *head, char fill, size_t n, const char *tail)
     size_t at = strlen(head);
     memcpy(text, head, at);
     memset(text + at, fill, n);
-    strcpy(text + at + n, tail);
+    memcpy(text + at + n, tail, strlen(tail) + 1);
     return text;
 }
 

@@ -126,11 +126,12 @@ static void invalid_requests(void **state)
     client_post(&c, "{\"id\":1,\"method\":\"eth_chainId\\u0000x\"}");
     assert_non_null(strstr(c.body, "invalid request"));
     /* A name that is cut in the middle of a character: the answer is UTF-8 all the same. */
-    char cut[300] = "{\"id\":1,\"method\":\"x";
-    for (int i = 0; i < 64; i++) {
-        strcat(cut, "\xc3\xa4");
+    char letters[129] = {0};
+    for (size_t i = 0; i < 128; i += 2) {
+        memcpy(letters + i, "\xc3\xa4", 2);
     }
-    strcat(cut, "\"}");
+    char cut[300];
+    snprintf(cut, sizeof cut, "{\"id\":1,\"method\":\"x%s\"}", letters);
     client_post(&c, cut);
     assert_non_null(strstr(c.body, "\xc3\xa4? does not exist"));
     client_post(&c, "{\"id\":1,\"method\":\"eth_chainId\",\"jsonrpc\":\"1.0\"}");
@@ -600,12 +601,13 @@ static void batches(void **state)
 
 static char *make_batch(size_t n)
 {
-    char *body = malloc(n * 64 + 8);
+    size_t cap = n * 64 + 8;
+    char *body = malloc(cap);
     assert_non_null(body);
     size_t at = 0;
     body[at++] = '[';
     for (size_t i = 0; i < n; i++) {
-        at += (size_t)sprintf(body + at, "%s{\"id\":%zu,\"method\":\"eth_chainId\"}",
+        at += (size_t)snprintf(body + at, cap - at, "%s{\"id\":%zu,\"method\":\"eth_chainId\"}",
                               i > 0 ? "," : "", i);
     }
     body[at++] = ']';
@@ -638,14 +640,14 @@ static void the_answer_of_a_batch_is_bounded(void **state)
     (void)state;
     enum { ASKS = 60 };
     char body[ASKS * 96];
-    size_t at = (size_t)sprintf(body, "[");
+    size_t at = (size_t)snprintf(body, sizeof body, "[");
     for (int i = 0; i < ASKS; i++) {
-        at += (size_t)sprintf(body + at,
+        at += (size_t)snprintf(body + at, sizeof body - at,
                               "%s{\"id\":%d,\"method\":\"eth_getBlockByNumber\","
                               "\"params\":[\"0x3\",true]}",
                               i > 0 ? "," : "", i);
     }
-    sprintf(body + at, "]");
+    snprintf(body + at, sizeof body - at, "]");
     client_post(&c, body);
     assert_true(c.body_n < LIMIT_RPC_OUT_BYTES + (8 << 20));
     assert_non_null(
