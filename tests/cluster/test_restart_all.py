@@ -52,6 +52,11 @@ def restore(net, index, kept):
     shutil.copytree(kept, target)
 
 
+def reasons(net, index):
+    status = net.status(index)
+    return status["self"]["reasons"] if status else ["unreachable"]
+
+
 def old_folder(net):
     """CONSENSUS 8: a member without its latest records may have signed what it does not know."""
     index = 1
@@ -60,16 +65,18 @@ def old_folder(net):
     net.restart(index)
     net.wait_ready(index)
     mark = net.mark()
-    net.wait_blocks(48, limit_s=40)
-    led = [e for e in net.named("block", mark) if e["leader"] == index]
-    require(led, f"node {index} led nothing since the copy was made")
+    # Benched for a while by the kill, it leads again.
+    wait(lambda: any(e["leader"] == index for e in net.named("block", mark)), 120,
+         f"node {index} leads since the copy was made")
     kill_node(net, index)
     restore(net, index, kept)
-    mark = net.mark()
-    net.restart(index)
+    net.chaos("restart", index, wait_for_heads=False)
+    # Its peers remember what it signed: it observes until the rule clears it, then votes again.
+    wait(lambda: "amnesiac" in reasons(net, index), 20, f"node {index} observes")
     net.wait_blocks(48, limit_s=40)
     require(net.pids[index], f"node {index} ended: {net.last_words()}")
     net.wait_level(index)
+    wait(lambda: reasons(net, index) == [], 60, f"node {index} is cleared and ready")
     net.audit()
     net.check_no_evidence()
 
