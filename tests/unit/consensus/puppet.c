@@ -30,6 +30,9 @@ struct puppet {
     uint32_t tallies;
     uint64_t proposed_at;           /* slot last led, and how often */
     uint32_t proposed;
+    struct kept_head branch[2];     /* two chains of one turn, one for each side */
+    uint64_t branch_turn;
+    uint32_t sides;
 };
 
 static uint64_t roll(struct puppet *p, uint64_t n)
@@ -278,10 +281,70 @@ static void propose(struct puppet *p, int z, uint64_t slot)
     }
 }
 
+static void hold(struct kept_head *k, const struct block_head *h)
+{
+    k->head = *h;
+    memcpy(k->system, h->system.p, h->system.n);
+    k->head.system = bytes_of(k->system, h->system.n);
+}
+
+/* The highest block known below a slot, or now and then a lower one. */
+static struct block_head parent_below(struct puppet *p, uint64_t slot)
+{
+    struct block_head best = world_anchor(p->w);
+    uint64_t below = slot - (roll(p, 3) == 0 ? roll(p, slot < 4 ? slot : 4) : 0);
+    for (uint32_t i = 0; i < HEADS && i < p->heads; i++) {
+        const struct block_head *h = &p->head[i].head;
+        if (h->header.slot < below && h->header.slot > best.header.slot && h->system.n <= SYSTEM_KEEP) {
+            best = *h;
+        }
+    }
+    return best;
+}
+
+/* Goes on with two chains beside each other, each with its side of the set; what follows a LAST
+ * follows it all the same. */
+static void lead_twins(struct puppet *p, int z, uint64_t cur)
+{
+    struct world *w = p->w;
+    uint64_t turn = turn_of_slot(p, cur);
+    uint64_t first = turn * w->o.turn_slots + 1;
+    bool begin = p->branch_turn != turn + 1;
+    if (begin) {
+        p->branch_turn = turn + 1;
+        p->sides = (uint32_t)roll(p, 1u << w->o.n);
+    }
+    struct bundle bundle = {.cert = p->cert, .certs = p->certs < CERTS ? p->certs : CERTS};
+    for (uint32_t side = 0; side < 2; side++) {
+        struct block_head parent = begin ? parent_below(p, first) : p->branch[side].head;
+        uint64_t slot = begin ? first : parent.header.slot + 1;
+        if (slot > first + w->o.turn_slots - 1) {
+            continue;
+        }
+        struct skipped_turn list[32];
+        size_t n = begin ? list_skips(p, &parent.header, slot, list, 32) : 0;
+        uint8_t flags = roll(p, 4) == 0 ? FLAG_LAST : roll(p, 6) == 0 ? FLAG_EMPTY : 0;
+        struct block_head b = world_make_block_over(w, z, slot, &parent, flags, (uint8_t)(side + 1), list, n);
+        hold(&p->branch[side], &b);
+        for (int to = 0; to < (int)w->o.n; to++) {
+            if (to != z && ((p->sides >> to & 1) == side || roll(p, 12) == 0)) {
+                world_send_proposal(w, z, to, &p->branch[side].head, begin ? &bundle : NULL);
+                vote_to(p, z, to, VOTE_NOTARIZE, slot, &b.hash);
+            }
+        }
+    }
+}
+
 static void lead(struct puppet *p, int z, uint64_t cur)
 {
     struct world *w = p->w;
     if (cur == 0 || cur > SLOTS / 2 || world_leader(w, turn_of_slot(p, cur)) != z) {
+        return;
+    }
+    if ((p->style & PUPPET_TWINS) != 0) {
+        if (roll(p, 3) == 0) {
+            lead_twins(p, z, cur);
+        }
         return;
     }
     if (p->proposed_at != cur) {
@@ -289,7 +352,7 @@ static void lead(struct puppet *p, int z, uint64_t cur)
         p->proposed = 0;
     }
     if (p->proposed++ < 6) {
-        propose(p, z, cur + roll(p, 2 + w->o.depth));
+        propose(p, z, cur + (roll(p, 2) == 0 ? 0 : roll(p, 2 + w->o.depth)));
     }
 }
 

@@ -13,7 +13,8 @@ enum puppet_style {
     PUPPET_REPLAY = 8,      /* shows certificates, old and new, to chosen members */
     PUPPET_STATUS = 16,     /* shows false statuses */
     PUPPET_VICTIM = 32,     /* votes to one member alone */
-    PUPPET_ALL = 63
+    PUPPET_TWINS = 64,      /* leads two chains at once, one for each side */
+    PUPPET_ALL = 127
 };
 
 struct puppet;

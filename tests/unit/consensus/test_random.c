@@ -81,7 +81,7 @@ static uint32_t spare_weight(const struct run *r)
 
 static void possess_some(struct run *r)
 {
-    uint32_t style = (uint32_t)roll(r, 64) | PUPPET_ECHO;
+    uint32_t style = (uint32_t)roll(r, PUPPET_ALL + 1) | PUPPET_ECHO | (roll(r, 3) == 0 ? 0 : PUPPET_LEAD);
     r->puppet = puppet_new(r->w, r->seed, style);
     world_listen(r->w, puppet_hears, r->puppet);
     for (int tries = 0; tries < 4; tries++) {
@@ -128,6 +128,9 @@ static void lose_disk(struct run *r, int a)
         r->forgetful |= 1u << a;
         crash(r, a, true);
         world_lose_disk(r->w, a);
+        if (roll(r, 2) == 0) {
+            restart(r, a);
+        }
     }
 }
 
@@ -216,7 +219,7 @@ static void fault(struct run *r)
         }
         break;
     default:
-        if (roll(r, 4) == 0) {
+        if (roll(r, 2) == 0) {
             lose_disk(r, a);
         }
         break;

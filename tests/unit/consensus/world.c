@@ -245,7 +245,11 @@ static void on_fetch(struct world *w, int a, const struct effect *e)
     int peer = e->u.fetch.peer;
     uint32_t i = world_block_index(w, &e->u.fetch.block);
     const struct member_state *s = &w->member[peer];
-    if (i == BLOCKS_MAX || w->cut[a][peer] || !s->up || !s->has_body[i] || s->paused || (s->possessed && w->withholds)) {
+    if (i == BLOCKS_MAX || w->cut[a][peer] || !s->up || s->paused || (s->possessed && w->withholds)) {
+        return;
+    }
+    bool empty = (w->block[i].head.header.flags & FLAG_EMPTY) != 0;
+    if (!s->has_body[i] && !(empty && s->stored[i])) {
         return;
     }
     struct message m = {.kind = MSG_BLOCK, .u.block = {.head = w->block[i].head}};

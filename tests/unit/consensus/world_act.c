@@ -34,6 +34,7 @@ void world_crash(struct world *w, int a, bool power)
     s->memory = NULL;
     s->core = NULL;
     memset(s->asked, 0, BLOCKS_MAX);
+    memset(s->executed, 0, BLOCKS_MAX);
     if (power) {
         disk_lose_unsynced(w, a);
     }
