@@ -86,7 +86,7 @@ static void take_own_votes(struct core *c, const struct bundle *b, int from)
             effect_ban(c, from, "own votes with a bad signature");
             return;
         }
-        if (!c->signed_any && v->slot > c->highest_signed) {
+        if (!c->signed_any && v->slot > max_u64(c->highest_signed, c->start_root)) {
             amnesia_found(c); /* the journal ends below what this key has signed */
         } else {
             own_signature_seen(c, v->slot, v->kind - 1, &v->block);
@@ -149,8 +149,8 @@ static void ask_own_votes(struct core *c, uint32_t i)
     struct message *m = message_new(c, MSG_OWN_VOTES_ASK);
     if (m != NULL) {
         m->u.own_votes_ask.epoch = c->epoch->epoch;
-        /* From where the journal ends, also when the chain was caught up with in the meantime. */
-        m->u.own_votes_ask.above_slot = max_u64(c->floor_slot, min_u64(c->highest_signed, block_root(c)->head.header.slot));
+        /* From where the journal began, also when the chain was caught up with in the meantime. */
+        m->u.own_votes_ask.above_slot = max_u64(c->floor_slot, c->start_root);
         p->asked_us = c->now_us;
         effect_send(c, (int)i, 0, m);
     }

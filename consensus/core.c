@@ -238,6 +238,7 @@ void core_start(struct core *core, uint64_t now_us, struct effects *out)
     c->now_us = now_us;
     c->deadline_us = now_us;
     uint64_t root = block_root(c)->head.header.slot;
+    c->start_root = root;
     c->cur = root == 0 ? 1 : root + 1;
     if (root != 0 && (block_root(c)->head.header.flags & FLAG_LAST) != 0) {
         c->cur = turn_last(c, turn_of(c, root)) + 1;

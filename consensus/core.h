@@ -176,6 +176,7 @@ struct core {
     bool asking;                       /* the first signature waits */
     uint64_t quorum_since_us;          /* a quorum is connected since; 0: not */
     uint64_t floor_slot;               /* nothing at or below it is signed */
+    uint64_t start_root;               /* root at the start: the journal may be pruned up to it */
     uint8_t nonce[32];
     uint64_t amnesia_asked_us;
     bool signed_any;                   /* in this run */

@@ -60,6 +60,7 @@ static struct world_options options(struct run *r)
     }
     o.link_us = links[roll(r, 4)];
     o.sync_us = roll(r, 3) == 0 ? 8 * MS : 200;
+    o.trusting = o.fault_model == FAULT_CRASH && roll(r, 2) == 0;
     o.seed = r->seed;
     return o;
 }

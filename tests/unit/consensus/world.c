@@ -558,7 +558,7 @@ static void make_epoch(struct world *w)
     c->genesis = keccak256("world", 5);
     c->params = (struct epoch_params){.fault_model = o->fault_model, .pace = o->pace, .turn_slots = o->turn_slots,
                                       .depth = o->depth, .block_time_ms = o->block_time_ms,
-                                      .max_interval_ms = o->max_interval_ms, .execute_before_finalize = 1,
+                                      .max_interval_ms = o->max_interval_ms, .execute_before_finalize = o->trusting ? 0 : 1,
                                       .gas_limit = 30000000};
     c->n = o->n;
     for (uint32_t i = 0; i < o->n; i++) {

@@ -33,6 +33,7 @@ struct world_options {
     uint64_t sync_us;
     uint64_t execute_us;
     uint64_t build_us;
+    bool trusting;                  /* execute_before_finalize: false (crash mode) */
     uint64_t seed;
 };
 
@@ -58,6 +59,8 @@ void world_hang_client(struct world *w, int a, bool hung);    /* neither builds 
 void world_fail_disk(struct world *w, int a, bool failing);
 void world_copy_disk(struct world *w, int a);                 /* remembers the disk as it is */
 void world_restore_copy(struct world *w, int a);              /* puts it back, while the member is down */
+/* Drops every step of the journal with nothing above the delivered head, as the driver may. */
+void world_prune(struct world *w, int a);
 void world_lose_disk(struct world *w, int a);                 /* journal gone: amnesiac at the restart */
 void world_invalid(struct world *w, int a, bool calls_invalid); /* its client says INVALID to everything new */
 void world_drain(struct world *w, int a, bool draining);
@@ -82,6 +85,8 @@ struct block_head world_make_block(struct world *w, int from, uint64_t slot, con
 struct block_head world_make_block_over(struct world *w, int from, uint64_t slot, const struct block_head *parent, uint8_t flags,
                                         uint8_t twist, const struct skipped_turn *skipped, size_t skipped_n);
 void world_send_proposal(struct world *w, int from, int to, const struct block_head *head, const struct bundle *justification);
+/* Another member shows `a` a vote of its own key that it never made: a second copy signs. */
+void world_show_foreign_vote(struct world *w, int a, uint64_t slot, const struct hash *block);
 struct block_head world_anchor(struct world *w);
 
 /* ---- looking ------------------------------------------------------------------------------------------ */

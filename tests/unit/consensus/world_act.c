@@ -131,6 +131,25 @@ void world_restore_copy(struct world *w, int a)
     s->bench_len = s->copy.bench_len;
 }
 
+void world_prune(struct world *w, int a)
+{
+    struct member_state *s = &w->member[a];
+    uint32_t kept = 0;
+    for (uint32_t k = 0; k < s->disk.steps; k++) {
+        struct disk_step *t = &s->disk.step[k];
+        bool above = false;
+        for (uint32_t i = 0; i < t->votes; i++) {
+            above |= t->vote[i].slot > s->head_slot;
+        }
+        if (above) {
+            s->disk.step[kept++] = *t;
+        } else {
+            free(t->cert);
+        }
+    }
+    s->disk.steps = kept;
+}
+
 void world_lose_disk(struct world *w, int a)
 {
     disk_lose_all(w, a);
@@ -189,6 +208,17 @@ void world_send_vote(struct world *w, int from, int to, uint8_t kind, uint64_t s
     m.u.bundle.vote = &v;
     m.u.bundle.votes = 1;
     world_send(w, from, to, &m);
+}
+
+void world_show_foreign_vote(struct world *w, int a, uint64_t slot, const struct hash *block)
+{
+    struct vote v = {.kind = VOTE_NOTARIZE, .signer = (uint8_t)a, .slot = slot, .block = *block};
+    struct hash digest = vote_digest(&w->epoch, v.kind, slot, &v.block);
+    world_sign(&v.signature, &w->epoch.member[a].address, &digest);
+    struct message m = {.kind = MSG_OWN_VOTES};
+    m.u.bundle.vote = &v;
+    m.u.bundle.votes = 1;
+    world_send(w, (a + 1) % (int)w->o.n, a, &m);
 }
 
 struct block_head world_anchor(struct world *w)
