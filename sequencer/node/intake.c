@@ -340,12 +340,15 @@ static void flush_admitted(struct node *n)
     in->admitted_n = 0;
 }
 
+/* One write at a time: what arrives while it is under way goes into the next. A lone transaction
+ * waits for nothing; under load the writes, frames and answers become few and large. */
 void intake_turn(struct node *n)
 {
-    if (n->intake.first != NULL) {
+    struct intake *in = &n->intake;
+    if (in->first != NULL) {
         dispatch(n);
     }
-    if (n->intake.admitted != NULL) {
+    if (in->admitted != NULL && (in->batch == NULL || in->admitted_n >= LIMIT_INTAKE_BATCH)) {
         flush_admitted(n);
     }
 }
