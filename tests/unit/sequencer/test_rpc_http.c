@@ -9,27 +9,8 @@
 #include <cmocka.h>
 
 #include "proto/limits.h"
-#include "rpc_world.h"
+#include "rpc_case.h"
 #include "sequencer/rpc/strict.h"
-
-static struct world *w;
-static struct client c;
-
-static int setup(void **state)
-{
-    (void)state;
-    w = world_open();
-    client_open(&c, world_port(w));
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    client_close(&c);
-    world_close(w);
-    return 0;
-}
 
 #define CALL   "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_chainId\"}"
 #define ANSWER "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"0xa0ed\"}"
@@ -562,8 +543,6 @@ static void a_port_in_use_is_said(void **state)
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&loop), 0);
 }
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {

@@ -9,24 +9,13 @@
 #include <cmocka.h>
 
 #include "proto/limits.h"
-#include "rpc_world.h"
+#include "rpc_case.h"
 
-static struct world *w;
-static struct client c;
-
-static int setup(void **state)
+static int ws_setup(void **state)
 {
     (void)state;
     w = world_open();
     ws_client_open(&c, world_port(w));
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    client_close(&c);
-    world_close(w);
     return 0;
 }
 
@@ -365,24 +354,24 @@ static void a_frame_behind_the_handshake(void **state)
     expect("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"0xa0ed\"}");
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define WS_TEST(f) cmocka_unit_test_setup_teardown(f, ws_setup, case_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(calls_and_batches),
-        TEST(a_large_answer_comes_whole),
-        TEST(fragments_and_pings),
-        TEST(new_heads),
-        TEST(every_kind_of_subscription),
-        TEST(subscriptions_are_bounded_and_known),
-        TEST(a_slow_subscriber_is_cut),
-        TEST(requests_in_flight_are_bounded),
-        TEST(closing_with_calls_open),
-        TEST(rule_breakers_are_closed),
-        TEST(an_oversized_message_is_refused),
-        TEST(handshakes),
-        TEST(a_frame_behind_the_handshake),
+        WS_TEST(calls_and_batches),
+        WS_TEST(a_large_answer_comes_whole),
+        WS_TEST(fragments_and_pings),
+        WS_TEST(new_heads),
+        WS_TEST(every_kind_of_subscription),
+        WS_TEST(subscriptions_are_bounded_and_known),
+        WS_TEST(a_slow_subscriber_is_cut),
+        WS_TEST(requests_in_flight_are_bounded),
+        WS_TEST(closing_with_calls_open),
+        WS_TEST(rule_breakers_are_closed),
+        WS_TEST(an_oversized_message_is_refused),
+        WS_TEST(handshakes),
+        WS_TEST(a_frame_behind_the_handshake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
