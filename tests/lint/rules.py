@@ -42,7 +42,6 @@ HEADERS = {
     "curl/": ["sequencer/cli/", "sequencer/rpc/forward.c", "sequencer/execution/",
               "sequencer/batcher/"],
     "yaml.h": ["sequencer/node/config_yaml.c"],
-    "cyaml/": ["sequencer/node/"],
     "llhttp.h": ["sequencer/rpc/"],
     "wslay/": ["sequencer/rpc/", "sequencer/cli/"],
     "pthread.h": ["storage/", "sequencer/"],
