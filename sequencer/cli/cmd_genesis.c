@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/time.h>
 
+#include "sequencer/cli/address_text.h"
 #include "sequencer/cli/cli.h"
 #include "sequencer/cli/doc.h"
 #include "sequencer/cli/member_files.h"
@@ -196,20 +197,11 @@ static int run_new(const struct genesis_options *o)
     return e == OK ? CLI_DONE : fail(e, why);
 }
 
-static void put_hash(struct json_object *o, const char *key, const struct hash *h)
-{
-    char text[HEX_SIZE(32)];
-    hex_encode(text, h->b, 32);
-    doc_put_text(o, key, text);
-}
-
 static struct json_object *describe_member(const struct member *m)
 {
     struct json_object *o = json_object_new_object();
-    char address[HEX_SIZE(20)];
-    hex_encode(address, m->address.b, 20);
     doc_put_text(o, "name", m->name);
-    doc_put_text(o, "address", address);
+    doc_put_address(o, "address", &m->address);
     doc_put_u64(o, "weight", m->weight);
     doc_put_text(o, "endpoint", m->endpoint);
     doc_put_text(o, "provider", m->domain.provider);
@@ -224,8 +216,8 @@ static struct json_object *describe(const struct genesis *g, const struct epoch_
     struct json_object *members = json_object_new_array();
     struct hash hash = genesis_hash(g);
     doc_put_u64(o, "chainId", g->chain_id);
-    put_hash(o, "genesis", &hash);
-    put_hash(o, "config", &c->hash);
+    doc_put_hash(o, "genesis", &hash);
+    doc_put_hash(o, "config", &c->hash);
     doc_put_text(o, "fault", g->params.fault_model == FAULT_BFT ? "bft" : "crash");
     doc_put_text(o, "pace", g->params.pace == PACE_FIXED ? "fixed" : "demand");
     doc_put_u64(o, "blockTimeMs", g->params.block_time_ms);
@@ -255,7 +247,7 @@ static void print_text(const struct genesis *g, const struct epoch_config *c)
     for (uint32_t i = 0; i < g->n; i++) {
         const struct member *m = &g->member[i];
         char address[HEX_SIZE(20)];
-        hex_encode(address, m->address.b, 20);
+        address_text(address, &m->address);
         printf("%3u  %-16s %s  weight %u  %-22s %s/%s %s\n", i, m->name, address, m->weight,
                m->endpoint, m->domain.provider, m->domain.region, m->domain.operator_name);
     }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sequencer/cli/address_text.h"
 #include "sequencer/cli/cli.h"
 #include "sequencer/cli/doc.h"
 #include "sequencer/cli/options.h"
@@ -32,13 +33,13 @@ static int fail(enum err e, const char *why)
 static int tell(const struct keys_options *o, const struct address *a, const char *path)
 {
     char text[HEX_SIZE(20)];
-    hex_encode(text, a->b, 20);
+    address_text(text, a);
     if (!o->json) {
         printf("%s\n", text);
         return CLI_DONE;
     }
     struct json_object *doc = json_object_new_object();
-    doc_put_text(doc, "address", text);
+    doc_put_address(doc, "address", a);
     doc_put_text(doc, "file", path);
     doc_print_line(doc);
     json_object_put(doc);

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sequencer/cli/address_text.h"
 #include "sequencer/cli/devnet.h"
 
 enum { SCREEN = 8192, COLUMNS_MIN = 40, COLUMNS_MAX = 200, DROP_PERCENT = 30 };
@@ -40,7 +41,7 @@ static void print_accounts(const struct devnet *d)
     for (uint32_t i = 0; i < DEVNET_ACCOUNTS; i++) {
         char address[HEX_SIZE(20)];
         char key[HEX_SIZE(32)];
-        hex_encode(address, d->account[i].address.b, 20);
+        address_text(address, &d->account[i].address);
         hex_encode(key, d->account[i].key.b, 32);
         printf("  %s  %s\n", address, key);
     }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "proto/limits.h"
+#include "sequencer/cli/address_text.h"
 
 struct json_object *doc_parse(struct bytes text)
 {
@@ -108,4 +109,18 @@ void doc_put_text(struct json_object *o, const char *key, const char *value)
 void doc_put_u64(struct json_object *o, const char *key, uint64_t value)
 {
     json_object_object_add(o, key, json_object_new_uint64(value));
+}
+
+void doc_put_hash(struct json_object *o, const char *key, const struct hash *h)
+{
+    char text[HEX_SIZE(32)];
+    hex_encode(text, h->b, 32);
+    doc_put_text(o, key, text);
+}
+
+void doc_put_address(struct json_object *o, const char *key, const struct address *a)
+{
+    char text[HEX_SIZE(20)];
+    address_text(text, a);
+    doc_put_text(o, key, text);
 }

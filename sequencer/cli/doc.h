@@ -33,5 +33,8 @@ void doc_print_pretty(struct json_object *o);
 void doc_put(struct json_object *o, const char *key, struct json_object *value);
 void doc_put_text(struct json_object *o, const char *key, const char *value);
 void doc_put_u64(struct json_object *o, const char *key, uint64_t value);
+void doc_put_hash(struct json_object *o, const char *key, const struct hash *h);
+/* As wallets write it (address_text.h). */
+void doc_put_address(struct json_object *o, const char *key, const struct address *a);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "sequencer/cli/address_text.h"
 #include "sequencer/cli/chaos.h"
 #include "sequencer/cli/gap.h"
 #include "sequencer/cli/mnemonic.h"
@@ -38,6 +39,9 @@ static void test_accounts_are_the_well_known_ones(void **state)
         assert_int_equal(key_address(&derived, &key), OK);
         assert_true(hex_decode(expected.b, 20, well_known[i]));
         assert_memory_equal(derived.b, expected.b, 20);
+        char text[HEX_SIZE(20)];
+        address_text(text, &derived);
+        assert_string_equal(text, well_known[i]); /* EIP-55 */
     }
 }
 
