@@ -99,7 +99,7 @@ static void on_tick(uv_timer_t *timer)
 static enum err start(struct bench *b, char *why, size_t why_len)
 {
     TRY(bench_accounts_open(b, why, why_len));
-    const struct head_handlers handlers = {b, bench_on_head, NULL, NULL};
+    const struct head_handlers handlers = {.arg = b, .head = bench_on_head};
     uv_loop_init(&b->loop);
     b->http = http_client_create(&b->loop);
     b->watch = head_watch_create(&b->loop, b->o.url, b->o.urls, &handlers);

@@ -17,13 +17,6 @@ static void print(struct json_object *o)
     json_object_put(o);
 }
 
-static void put_hex(struct json_object *o, const char *key, const uint8_t *p, size_t n)
-{
-    char text[HEX_SIZE(32)];
-    hex_encode(text, p, n);
-    doc_put_text(o, key, text);
-}
-
 /* Milliseconds with one decimal. */
 static struct json_object *milliseconds(double ms)
 {
@@ -37,7 +30,7 @@ static struct json_object *describe_node(const struct devnet_node *node)
     struct json_object *o = json_object_new_object();
     doc_put_u64(o, "index", node->index);
     doc_put_text(o, "name", node->member->name);
-    put_hex(o, "address", node->member->address.b, 20);
+    doc_put_address(o, "address", &node->member->address);
     doc_put_text(o, "rpc", node->rpc);
     doc_put_text(o, "ws", node->ws);
     doc_put_text(o, "admin", node->admin);
@@ -53,6 +46,7 @@ static struct json_object *describe_account(const struct devnet *d, uint32_t i)
 {
     struct json_object *o = json_object_new_object();
     char balance[U256_DEC_SIZE];
+    char key[HEX_SIZE(32)];
     struct u256 zero = {{0}};
     const struct u256 *wei = &zero;
     for (uint32_t k = 0; k < d->genesis.allocs; k++) {
@@ -61,8 +55,9 @@ static struct json_object *describe_account(const struct devnet *d, uint32_t i)
         }
     }
     u256_to_dec(balance, wei);
-    put_hex(o, "address", d->account[i].address.b, 20);
-    put_hex(o, "privateKey", d->account[i].key.b, 32);
+    hex_encode(key, d->account[i].key.b, 32);
+    doc_put_address(o, "address", &d->account[i].address);
+    doc_put_text(o, "privateKey", key);
     doc_put_text(o, "balance", balance);
     return o;
 }
@@ -91,7 +86,7 @@ void devnet_json_block(const struct devnet *d, const struct head *h, double gap_
 {
     struct json_object *o = event("block");
     doc_put_u64(o, "number", h->number);
-    put_hex(o, "hash", h->hash.b, 32);
+    doc_put_hash(o, "hash", &h->hash);
     doc_put(o, "leader", d->leader >= 0 ? json_object_new_int(d->leader) : NULL);
     doc_put_u64(o, "timestampMs", h->timestamp_ms);
     doc_put(o, "seenBy", json_object_new_int(h->node));
@@ -103,7 +98,9 @@ void devnet_json_leader(const struct devnet *d, const struct head *h)
 {
     struct json_object *o = event("leader");
     doc_put(o, "index", d->leader >= 0 ? json_object_new_int(d->leader) : NULL);
-    put_hex(o, "address", h->miner.b, 20);
+    if (d->leader >= 0) {
+        doc_put_address(o, "address", &d->node[d->leader].member->address);
+    }
     doc_put_u64(o, "number", h->number);
     print(o);
 }

@@ -7,16 +7,6 @@
 
 enum { STATUS_TIMEOUT_MS = 2000, RECENT_US = 2000000 };
 
-static int member_of(const struct devnet *d, const struct address *a)
-{
-    for (uint32_t i = 0; i < d->n; i++) {
-        if (address_equal(&d->node[i].member->address, a)) {
-            return (int)i;
-        }
-    }
-    return -1;
-}
-
 static bool everybody_serves(const struct devnet *d)
 {
     bool demand = d->genesis.params.pace == PACE_DEMAND;
@@ -40,7 +30,7 @@ static void on_new_head(struct devnet *d, const struct head *h, uint64_t before_
 {
     uint64_t length = before_us != 0 ? h->at_us - before_us : 0;
     d->gaps[d->gaps_n++ % DEVNET_GAPS] = (struct devnet_gap){h->at_us, length};
-    int leader = member_of(d, &h->miner);
+    int leader = h->leader < (int)d->n ? h->leader : -1;
     check_ready(d);
     if (!d->ready) {
         d->leader = leader;
@@ -125,7 +115,7 @@ static void on_link(void *arg, int node, bool up)
 enum err devnet_watch_open(struct devnet *d)
 {
     const char *url[LIMIT_MEMBERS];
-    const struct head_handlers handlers = {d, on_head, on_incident, on_link};
+    const struct head_handlers handlers = {d, on_head, on_incident, on_link, true};
     for (uint32_t i = 0; i < d->n; i++) {
         url[i] = d->node[i].ws;
     }

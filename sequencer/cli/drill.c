@@ -368,7 +368,7 @@ enum err drill_run(struct drill_result *out, const struct devnet_record *record,
     for (uint32_t i = 0; i < record->n; i++) {
         url[i] = record->node[i].rpc;
     }
-    const struct head_handlers handlers = {d, on_head, NULL, NULL};
+    const struct head_handlers handlers = {.arg = d, .head = on_head};
     uv_loop_init(&d->loop);
     d->http = http_client_create(&d->loop);
     d->watch = head_watch_create(&d->loop, url, record->n, &handlers);

@@ -10,6 +10,12 @@
 
 enum { REDIAL_MS = 100 };
 
+#define SUBSCRIBE(id, method, what)                                                                \
+    "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"" method "\",\"params\":[\"" what "\"]}"
+#define NEW_HEADS SUBSCRIBE("1", "eth_subscribe", "newHeads")
+#define BLOCKS    SUBSCRIBE("1", "baton_subscribe", "blocks")
+#define INCIDENTS SUBSCRIBE("2", "baton_subscribe", "incidents")
+
 struct watched_node {
     struct head_watch *watch;
     struct ws_client *ws; /* NULL: address cannot be resolved */
@@ -49,11 +55,9 @@ static void on_open(void *arg)
     struct watched_node *node = arg;
     const struct head_handlers *h = &node->watch->handlers;
     node->up = true;
-    ws_client_send(node->ws, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_subscribe\","
-                             "\"params\":[\"newHeads\"]}");
+    ws_client_send(node->ws, h->blocks ? BLOCKS : NEW_HEADS);
     if (h->incident != NULL) {
-        ws_client_send(node->ws, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"baton_subscribe\","
-                                 "\"params\":[\"incidents\"]}");
+        ws_client_send(node->ws, INCIDENTS);
     }
     if (h->link != NULL) {
         h->link(h->arg, node->index, true);
@@ -67,7 +71,8 @@ static void on_head(struct watched_node *node, struct json_object *o)
         !hex_decode(head.hash.b, 32, doc_text(o, "hash", ""))) {
         return;
     }
-    (void)hex_decode(head.miner.b, 20, doc_text(o, "miner", ""));
+    uint64_t leader = doc_u64(o, "leader", UINT64_MAX);
+    head.leader = leader < LIMIT_MEMBERS ? (int)leader : -1;
     head.timestamp_ms = doc_u64(o, "timestampMs", doc_u64(o, "timestamp", 0) * 1000);
     node->watch->handlers.head(node->watch->handlers.arg, &head);
 }

@@ -1,6 +1,7 @@
 /* Watches the heads of several nodes as a client does: one WebSocket each with
- * eth_subscribe("newHeads") and, where asked for, baton_subscribe("incidents"). Lost connections
- * are dialled again at once, then every 100 ms. Loop thread only. */
+ * eth_subscribe("newHeads") or baton_subscribe("blocks") and, where asked for,
+ * baton_subscribe("incidents"). Lost connections are dialled again at once, then every 100 ms.
+ * Loop thread only. */
 #ifndef SEQUENCER_CLI_HEAD_WATCH_H
 #define SEQUENCER_CLI_HEAD_WATCH_H
 
@@ -13,9 +14,9 @@
 struct head {
     uint64_t number;
     uint64_t at_us;        /* arrival, uv_hrtime / 1000 */
-    uint64_t timestamp_ms; /* of the block; seconds * 1000 where the node says no more */
+    uint64_t timestamp_ms; /* of the block; with newHeads whole seconds */
     struct hash hash;
-    struct address miner;
+    int leader; /* member that made the block; with newHeads -1 */
     int node;
 };
 
@@ -24,6 +25,7 @@ struct head_handlers {
     void (*head)(void *arg, const struct head *h);
     void (*incident)(void *arg, int node, struct json_object *incident); /* lent; NULL: unwanted */
     void (*link)(void *arg, int node, bool up);                          /* may be NULL */
+    bool blocks; /* "blocks", with leader and milliseconds, in place of "newHeads" */
 };
 
 struct head_watch;

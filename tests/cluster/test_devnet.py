@@ -26,7 +26,7 @@ def check_ready_event(net):
         require(os.path.isdir(node["dir"]) and os.path.isfile(node["log"]), "folder and log")
         os.kill(node["pid"], 0)
     first = ready["accounts"][0]
-    equal(first["address"].lower(), "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266", "first account")
+    equal(first["address"], "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", "first account, EIP-55")
     key = int(first["privateKey"], 16)
     equal(ethereum.address(key).hex(), first["address"][2:].lower(), "its key")
 
@@ -50,14 +50,16 @@ def check_rotation(net):
 def check_intervals(net):
     """Every 200 ms a block, and a hand-over takes no longer than a block inside a turn."""
     events = net.named("block")
-    inside, over = [], []
+    inside, over, stamps = [], [], []
     for before, after in zip(events, events[1:]):
         ms = (after["at"] - before["at"]) * 1000
         (over if after["leader"] != before["leader"] else inside).append(ms)
+        stamps.append(after["timestampMs"] - before["timestampMs"])
     print(f"   intervals in ms: inside a turn {cluster.median(inside):.1f}, "
           f"at a hand-over {cluster.median(over):.1f}")
     require(abs(cluster.median(inside) - BLOCK_MS) < 20, f"inside a turn {cluster.median(inside)}")
     require(abs(cluster.median(over) - BLOCK_MS) < 20, f"at a hand-over {cluster.median(over)}")
+    require(abs(cluster.median(stamps) - BLOCK_MS) < 20, f"by timestamps {cluster.median(stamps)}")
     require(not net.named("takeover"), f"a healthy set had takeovers: {net.named('takeover')}")
 
 
