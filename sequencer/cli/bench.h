@@ -4,6 +4,7 @@
  *   bench_load      options, phases: setup -> fund -> load -> drain -> audit -> report
  *   bench_accounts  keys, nonces, balances
  *   bench_send      one unacknowledged transaction an account; retried elsewhere with equal bytes
+ *   bench_batch     several transactions in one request to a node, several answers out of one
  *   bench_confirm   heads -> blocks -> confirmations
  *   bench_report    figures
  *
@@ -30,6 +31,7 @@
 enum { BENCH_FUNDERS = 10, BENCH_ARRIVALS = 4096, BENCH_RAW = 160, BENCH_SENTENCES = 8 };
 
 struct bench_account;
+struct bench_batch;
 
 struct bench_tx {
     struct hash hash;
@@ -69,6 +71,7 @@ struct bench_options {
     uint64_t accounts;
     uint64_t seed; /* 0: another one each time */
     uint64_t drain_ms;
+    uint64_t batch; /* transactions of one request */
     bool json;
 };
 
@@ -96,6 +99,7 @@ struct bench {
     struct bench_account *idle_tail;
     struct bench_account *waiting; /* for their retry */
     uint64_t down_until_us[LIMIT_MEMBERS];
+    struct bench_batch *gathering[LIMIT_MEMBERS]; /* for each node; NULL: nothing */
 
     struct bench_tx *txs; /* by hash */
     uint64_t sent;        /* of the load */
@@ -134,6 +138,19 @@ struct bench_account *bench_idle_pop(struct bench *b);
 void bench_retry_due(struct bench *b);
 /* It stands in a block: it needs no more sending. */
 void bench_settle(struct bench *b, struct bench_tx *tx);
+
+/* One transaction's answer, once for each bench_enqueue that took it. */
+enum bench_answer { BENCH_NO_ANSWER, BENCH_ACCEPTED, BENCH_REFUSED };
+void bench_answered(struct bench_tx *tx, enum bench_answer answer, const char *why);
+/* Nobody answers there: others are preferred for a while. */
+void bench_node_failed(struct bench *b, uint32_t node);
+
+/* bench_batch.c */
+/* Goes out with the next request to that node; false: out of memory. */
+bool bench_enqueue(struct bench_tx *tx, uint32_t node);
+/* Sends what has waited long enough; on every tick. */
+void bench_batch_due(struct bench *b);
+void bench_batch_close(struct bench *b);
 
 /* bench_confirm.c */
 void bench_on_head(void *arg, const struct head *h);

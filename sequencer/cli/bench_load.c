@@ -28,6 +28,7 @@ static void finish(struct bench *b)
     uv_close((uv_handle_t *)&b->timer, NULL);
     head_watch_destroy(b->watch);
     http_client_destroy(b->http);
+    bench_batch_close(b);
     b->http = NULL;
 }
 
@@ -93,6 +94,9 @@ static void on_tick(uv_timer_t *timer)
         if (done || now_us() - b->phase_us > b->o.drain_ms * 1000) {
             finish(b);
         }
+    }
+    if (b->phase != BENCH_OVER) {
+        bench_batch_due(b);
     }
 }
 
@@ -168,13 +172,16 @@ int cmd_bench_load(int argc, char **argv)
     static char text[URL_TEXT];
     struct bench_options *o = &b.o;
     const char *rpc = NULL;
-    *o = (struct bench_options){.rate = 100, .for_ms = 10000, .accounts = 100, .drain_ms = 30000};
+    *o = (struct bench_options){
+        .rate = 100, .for_ms = 10000, .accounts = 100, .drain_ms = 30000, .batch = 1};
     const struct option table[] = {
         {"rpc", OPTION_TEXT, &rpc, "URL,URL", 0, 0, "nodes (all of the devnet that started last)"},
         {"rate", OPTION_NUMBER, &o->rate, "N", 1, 100000, "transfers a second (100)"},
         {"for", OPTION_DURATION, &o->for_ms, "TIME", 100, 86400000, "how long (10s)"},
         {"accounts", OPTION_NUMBER, &o->accounts, "M", 1, 50000,
          "senders (100); each has one transfer unacknowledged at a time"},
+        {"batch", OPTION_NUMBER, &o->batch, "N", 1, LIMIT_RPC_BATCH,
+         "transfers in one HTTP request (1), gathered for at most 20 ms"},
         {"seed", OPTION_NUMBER, &o->seed, "N", 1, INT64_MAX, "same accounts each time (others)"},
         {"drain", OPTION_DURATION, &o->drain_ms, "TIME", 0, 3600000,
          "wait so long for the last confirmations (30s)"},

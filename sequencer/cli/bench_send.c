@@ -6,10 +6,8 @@
 #include "proto/keccak.h"
 #include "proto/tx.h"
 #include "sequencer/cli/bench.h"
-#include "sequencer/cli/rpc_client.h"
 
-enum { TIMEOUT_MS = 2500, DOWN_US = 500000, RETRY_US = 50000, TRANSFER_GAS = 21000 };
-enum { REQUEST = 2 * BENCH_RAW + 160 };
+enum { DOWN_US = 500000, RETRY_US = 50000, TRANSFER_GAS = 21000 };
 
 static uint64_t now_us(void)
 {
@@ -65,13 +63,6 @@ static uint32_t choose_node(const struct bench_account *a)
     }
     return (a->home + a->tx->attempts) % n;
 }
-
-/* What a request needs to find its way back; the account may have moved on by then. */
-struct attempt {
-    struct bench_account *account;
-    struct bench_tx *tx;
-    uint32_t node;
-};
 
 static void free_account(struct bench_account *a)
 {
@@ -162,57 +153,36 @@ static void on_refused(struct bench_account *a, const char *why)
     retry_later(a, RETRY_US);
 }
 
-static void on_answer(void *arg, const struct http_answer *answer)
+void bench_answered(struct bench_tx *tx, enum bench_answer answer, const char *why)
 {
-    struct attempt at = *(struct attempt *)arg;
-    struct bench_account *a = at.account;
-    struct bench *b = a->bench;
-    struct json_object *result = NULL;
-    char why[160] = "";
-    free(arg);
+    struct bench_account *a = tx->account;
     a->in_flight = false;
-    if (answer->err != OK) {
-        b->down_until_us[at.node] = now_us() + DOWN_US;
-    }
-    if (at.tx->confirmed_us != 0) { /* it stands in a block already */
-        if (answer->err == OK && rpc_client_answer(&result, answer->body, why, sizeof why) == OK) {
-            on_accepted(at.tx);
+    if (tx->confirmed_us != 0) { /* it stands in a block already */
+        if (answer == BENCH_ACCEPTED) {
+            on_accepted(tx);
         }
-        json_object_put(result);
         close_open(a);
-    } else if (answer->err != OK) {
+    } else if (answer == BENCH_NO_ANSWER) {
         retry_later(a, 0);
-    } else if (rpc_client_answer(&result, answer->body, why, sizeof why) == OK) {
-        json_object_put(result);
-        on_accepted(at.tx);
+    } else if (answer == BENCH_ACCEPTED) {
+        on_accepted(tx);
         close_open(a);
     } else {
         on_refused(a, why);
     }
 }
 
+void bench_node_failed(struct bench *b, uint32_t node)
+{
+    b->down_until_us[node] = now_us() + DOWN_US;
+}
+
 static void attempt(struct bench_account *a)
 {
-    struct bench_tx *tx = a->tx;
-    struct bench *b = a->bench;
-    char text[REQUEST];
-    char raw[HEX_SIZE(BENCH_RAW)];
-    struct attempt *at = malloc(sizeof *at);
-    if (at == NULL) {
-        retry_later(a, RETRY_US);
-        return;
-    }
-    tx->attempts++;
-    hex_encode(raw, tx->raw, tx->raw_len);
-    int n = snprintf(text, sizeof text,
-                     "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_sendRawTransaction\","
-                     "\"params\":[\"%s\"]}",
-                     raw);
-    *at = (struct attempt){a, tx, choose_node(a)};
-    const struct http_request r = {b->o.url[at->node], text, (size_t)n, NULL, TIMEOUT_MS};
-    a->in_flight = http_client_post(b->http, &r, on_answer, at) == OK;
-    if (!a->in_flight) {
-        free(at);
+    a->tx->attempts++;
+    a->in_flight = true;
+    if (!bench_enqueue(a->tx, choose_node(a))) {
+        a->in_flight = false;
         retry_later(a, RETRY_US);
     }
 }

@@ -18,6 +18,7 @@ struct chaos_options {
     const char *token;
     bool no_wait;
     bool json;
+    uint64_t after_ms;
     uint64_t wait_ms;
     uint64_t limit_ms;
 };
@@ -73,7 +74,8 @@ static int carry_out(const struct chaos_options *o, const struct devnet_record *
     char why[256] = "";
     bool wait = !o->no_wait && order->action != CHAOS_STATUS;
     uint64_t least = LEAST_INTERVALS * record->block_time_ms;
-    const struct drill_options options = {wait, HEADS, o->wait_ms > least ? o->wait_ms : least,
+    const struct drill_options options = {wait, o->after_ms, HEADS,
+                                          o->wait_ms > least ? o->wait_ms : least,
                                           o->limit_ms + o->wait_ms};
     enum err e = drill_run(&result, record, order, &options, why, sizeof why);
     int code = CLI_DONE;
@@ -155,6 +157,8 @@ int cmd_chaos(int argc, char **argv)
          "one node's admin port instead; measures nothing"},
         {"token", OPTION_TEXT, &o.token, "FILE", 0, 0, "with --rpc: its admin.token"},
         {"no-wait", OPTION_FLAG, &o.no_wait, "", 0, 0, "act and return"},
+        {"after", OPTION_DURATION, &o.after_ms, "TIME", 0, 60000,
+         "act so long after heads were seen: any moment of a turn"},
         {"wait", OPTION_DURATION, &o.wait_ms, "TIME", 0, 3600000,
          "measure at least so long (until heads move again)"},
         {"limit", OPTION_DURATION, &o.limit_ms, "TIME", 1000, 3600000,

@@ -35,6 +35,7 @@ struct drill {
     struct gap gap;
     uint64_t head[LIMIT_MEMBERS];
     uint64_t since_us; /* start of the phase */
+    uint64_t ready_us; /* looked enough; 0: not yet */
     uint32_t statuses; /* answers to come: who leads */
     uint32_t pending;  /* answers to come: admin_chaos */
     uint32_t obeyed;
@@ -293,6 +294,10 @@ static void look(struct drill *d)
     bool enough = d->gap.heads >= LOOK_HEADS || !d->options->wait;
     bool linked = head_watch_count_up(d->watch) > 0;
     if (!(enough && linked) && now_us() - d->since_us < LOOK_US) {
+        return;
+    }
+    d->ready_us = d->ready_us != 0 ? d->ready_us : now_us();
+    if (linked && now_us() - d->ready_us < d->options->after_ms * 1000) {
         return;
     }
     if (!linked && d->order.action != CHAOS_RESTART && d->order.action != CHAOS_CONT) {

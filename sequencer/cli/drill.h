@@ -24,6 +24,7 @@ struct drill_result {
 
 struct drill_options {
     bool wait;         /* measure */
+    uint64_t after_ms; /* act so long after the first heads were seen */
     uint64_t heads;    /* new heads to see before it is over */
     uint64_t least_ms; /* measure at least so long */
     uint64_t limit_ms; /* and at most so long */

@@ -17,23 +17,30 @@ char *rpc_client_request(const char *method, struct json_object *params, size_t 
     return copy;
 }
 
+enum err rpc_client_read(struct json_object **result, struct json_object *answer, char *why,
+                         size_t why_len)
+{
+    struct json_object *failure = doc_member(answer, "error");
+    *result = NULL;
+    if (failure != NULL) {
+        snprintf(why, why_len, "%s", doc_text(failure, "message", "an error without a message"));
+        return ERR_REFUSED;
+    }
+    if (!json_object_is_type(answer, json_type_object) ||
+        !json_object_object_get_ex(answer, "result", NULL)) {
+        snprintf(why, why_len, "what answers there does not speak JSON-RPC");
+        return ERR_MALFORMED;
+    }
+    *result = doc_member(answer, "result");
+    return OK;
+}
+
 enum err rpc_client_answer(struct json_object **result, struct bytes text, char *why,
                            size_t why_len)
 {
     struct json_object *o = doc_parse(text);
-    struct json_object *failure = doc_member(o, "error");
-    enum err e = OK;
-    *result = NULL;
-    if (failure != NULL) {
-        snprintf(why, why_len, "%s", doc_text(failure, "message", "an error without a message"));
-        e = ERR_REFUSED;
-    } else if (!json_object_is_type(o, json_type_object) ||
-               !json_object_object_get_ex(o, "result", NULL)) {
-        snprintf(why, why_len, "what answers there does not speak JSON-RPC");
-        e = ERR_MALFORMED;
-    } else {
-        *result = json_object_get(doc_member(o, "result"));
-    }
+    enum err e = rpc_client_read(result, o, why, why_len);
+    json_object_get(*result);
     json_object_put(o);
     return e;
 }

@@ -24,4 +24,8 @@ char *rpc_client_request(const char *method, struct json_object *params, size_t 
 enum err rpc_client_answer(struct json_object **result, struct bytes text, char *why,
                            size_t why_len) MUST_USE;
 
+/* The same for one answer of a parsed batch; `*result` is borrowed from it. */
+enum err rpc_client_read(struct json_object **result, struct json_object *answer, char *why,
+                         size_t why_len) MUST_USE;
+
 #endif
