@@ -337,7 +337,7 @@ class Devnet:
             hashes = {b["hash"] if b else None for b in blocks}
             equal(len(hashes), 1, f"hashes of block {number} on {self.n} nodes: {hashes}")
             require(number not in seen or seen[number] in hashes,
-                    f"block {number} was replaced: announced {seen[number]}, now {hashes}")
+                    f"block {number} was replaced: announced {seen.get(number)}, now {hashes}")
         for before, after in zip(chains[0], chains[0][1:]):
             equal(after["parentHash"], before["hash"], f"parent of {after['number']}")
         return collections.Counter(tx for b in chains[0] for tx in b["transactions"])
