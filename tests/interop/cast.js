@@ -49,7 +49,7 @@ export class Caster {
 async function sent(c, receipt, type) {
     equal(receipt.status, "0x1", "status");
     equal(receipt.type, type, "type");
-    equal(receipt.from, c.account.address, "from");
+    equal(receipt.from, c.account.address.toLowerCase(), "from");
     const again = JSON.parse(await c.ask("receipt", receipt.transactionHash, "--json"));
     equal(again.blockHash, receipt.blockHash, "block of `cast receipt`");
     const tx = JSON.parse(await c.ask("tx", receipt.transactionHash, "--json"));
@@ -125,16 +125,14 @@ export async function castGroup(net, results) {
     await results.check("cast_keystore", async () => {
         const { dir, address } = net.ready.nodes[0];
         equal(
-            (
-                await cast(
-                    "wallet",
-                    "address",
-                    "--keystore",
-                    join(dir, "key.json"),
-                    "--password-file",
-                    join(dir, "password"),
-                )
-            ).toLowerCase(),
+            await cast(
+                "wallet",
+                "address",
+                "--keystore",
+                join(dir, "key.json"),
+                "--password-file",
+                join(dir, "password"),
+            ),
             address,
             "address in a node's key file",
         );

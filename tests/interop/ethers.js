@@ -122,11 +122,7 @@ export async function ethersGroup(net, results) {
         const [key, password] = ["key.json", "password"].map(f =>
             readFileSync(join(dir, f), "utf8").trim(),
         );
-        equal(
-            (await Wallet.fromEncryptedJson(key, password)).address.toLowerCase(),
-            address,
-            "address",
-        );
+        equal((await Wallet.fromEncryptedJson(key, password)).address, address, "address");
     });
     p.destroy();
 }
