@@ -142,26 +142,11 @@ void devnet_stop(struct devnet *d, int exit_code)
     }
 }
 
-/* The kernel's state letter of a process: 'T' while it is stopped by a signal. */
-static char state_letter(int pid)
-{
-    char path[64];
-    char text[512];
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    FILE *f = fopen(path, "re");
-    if (f == NULL) {
-        return '?';
-    }
-    size_t n = fread(text, 1, sizeof text - 1, f);
-    fclose(f);
-    text[n] = '\0';
-    const char *after_name = strrchr(text, ')');
-    return after_name != NULL && strlen(after_name) > 2 ? after_name[2] : '?';
-}
-
 static void look_at(struct devnet_node *node)
 {
-    bool stopped = state_letter(node->pid) == 'T';
+    char state;
+    int parent;
+    bool stopped = devnet_record_process(node->pid, &state, &parent) && state == 'T';
     if (stopped && node->state == DEVNET_RUNNING) {
         node->state = DEVNET_STOPPED;
         devnet_on_node(node, "stopped");

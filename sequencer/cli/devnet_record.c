@@ -49,29 +49,27 @@ enum err devnet_record_default_dir(char out[DEVNET_PATH])
     return read_own_line(path, out, DEVNET_PATH) ? OK : ERR_NOT_FOUND;
 }
 
-static int parent_of(int pid)
+bool devnet_record_process(int pid, char *state, int *parent)
 {
     char path[64];
     char text[512];
     snprintf(path, sizeof path, "/proc/%d/stat", pid);
     FILE *f = fopen(path, "re");
     if (f == NULL) {
-        return -1;
+        return false;
     }
     size_t n = fread(text, 1, sizeof text - 1, f);
     fclose(f);
     text[n] = '\0';
     const char *after_name = strrchr(text, ')');
-    int parent = -1;
-    if (after_name == NULL || sscanf(after_name, ") %*c %d", &parent) != 1) {
-        return -1;
-    }
-    return parent;
+    return after_name != NULL && sscanf(after_name, ") %c %d", state, parent) == 2;
 }
 
 bool devnet_record_owns(const struct devnet_record *r, int pid)
 {
-    return pid > 1 && parent_of(pid) == r->pid;
+    char state;
+    int parent;
+    return pid > 1 && devnet_record_process(pid, &state, &parent) && parent == r->pid;
 }
 
 static void read_node(struct devnet_record_node *out, struct json_object *o)

@@ -41,6 +41,9 @@ enum err devnet_record_default_dir(char out[DEVNET_PATH]) MUST_USE;
 /* ERR_UNREACHABLE: no devnet runs there; ERR_MALFORMED. */
 enum err devnet_record_read(struct devnet_record *out, const char *dir, char *why,
                             size_t why_len) MUST_USE;
+/* What the kernel says of a process: its state letter ('T' while a signal stopped it) and its
+ * parent. False: there is none. */
+bool devnet_record_process(int pid, char *state, int *parent) MUST_USE;
 /* The pid is alive and a child of the devnet: pids of others are never signalled. */
 bool devnet_record_owns(const struct devnet_record *r, int pid);
 
