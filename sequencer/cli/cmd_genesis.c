@@ -121,13 +121,6 @@ static enum err parse_alloc(struct genesis_alloc *a, const char *text, char *why
     return OK;
 }
 
-static int by_address(const void *a, const void *b)
-{
-    const struct genesis_alloc *x = a;
-    const struct genesis_alloc *y = b;
-    return memcmp(x->address.b, y->address.b, sizeof x->address.b);
-}
-
 static enum err parse_lists(struct genesis *g, const struct genesis_options *o, char *why,
                             size_t why_len)
 {
@@ -147,7 +140,7 @@ static enum err parse_lists(struct genesis *g, const struct genesis_options *o, 
         TRY(parse_alloc(&g->alloc[i], o->allocs.item[i], why, why_len));
     }
     g->allocs = (uint32_t)o->allocs.n;
-    qsort(g->alloc, g->allocs, sizeof *g->alloc, by_address);
+    genesis_sort(g);
     return OK;
 }
 

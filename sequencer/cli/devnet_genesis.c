@@ -6,6 +6,7 @@
 #include "proto/keccak.h"
 #include "sequencer/cli/devnet.h"
 #include "sequencer/cli/mnemonic.h"
+#include "sequencer/node/genesis_file.h"
 
 /* Twice the largest body of transfers: the base fee stays put up to there (EIP-1559). */
 static const uint64_t GAS_LIMIT = 2ull * LIMIT_BODY_TXS * 21000;
@@ -45,13 +46,6 @@ enum err devnet_accounts(struct devnet *d)
     return OK;
 }
 
-static int by_address(const void *a, const void *b)
-{
-    const struct genesis_alloc *x = a;
-    const struct genesis_alloc *y = b;
-    return memcmp(x->address.b, y->address.b, sizeof x->address.b);
-}
-
 static enum err make_allocs(struct devnet *d)
 {
     struct genesis *g = &d->genesis;
@@ -64,7 +58,7 @@ static enum err make_allocs(struct devnet *d)
         g->alloc[i].balance = g->alloc[0].balance;
     }
     g->allocs = DEVNET_ACCOUNTS;
-    qsort(g->alloc, g->allocs, sizeof *g->alloc, by_address);
+    genesis_sort(g);
     return OK;
 }
 

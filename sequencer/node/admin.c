@@ -4,6 +4,7 @@
 #include <json-c/json.h>
 #include <string.h>
 
+#include "sequencer/node/json_put.h"
 #include "sequencer/node/parts.h"
 
 /* ---- chaos ----------------------------------------------------------------------------------- */
@@ -129,20 +130,20 @@ static struct json_object *peer_doc(const struct node *n, uint32_t i)
     p2p_get_stats(n->p2p, (int)i, &s);
     struct json_object *o = json_object_new_object();
     json_object_object_add(o, "index", json_object_new_int((int)i));
-    json_object_object_add(o, "name", json_object_new_string(n->epoch.member[i].name));
-    json_object_object_add(o, "up", json_object_new_boolean(s.up));
-    json_object_object_add(o, "address", json_object_new_string(s.address));
-    json_object_object_add(o, "rttUs", json_object_new_uint64(s.rtt_us));
-    json_object_object_add(o, "oneWayP50Us", json_object_new_uint64(s.one_way_p50_us));
-    json_object_object_add(o, "oneWayP99Us", json_object_new_uint64(s.one_way_p99_us));
-    json_object_object_add(o, "framesIn", json_object_new_uint64(s.frames_in));
-    json_object_object_add(o, "framesOut", json_object_new_uint64(s.frames_out));
-    json_object_object_add(o, "bytesIn", json_object_new_uint64(s.bytes_in));
-    json_object_object_add(o, "bytesOut", json_object_new_uint64(s.bytes_out));
-    json_object_object_add(o, "dropped", json_object_new_uint64(s.dropped));
-    json_object_object_add(o, "connects", json_object_new_uint64(s.connects));
-    json_object_object_add(o, "bans", json_object_new_uint64(s.bans));
-    json_object_object_add(o, "queuedBytes", json_object_new_uint64(s.queued_bytes));
+    json_put_text(o, "name", n->epoch.member[i].name);
+    json_put_bool(o, "up", s.up);
+    json_put_text(o, "address", s.address);
+    json_put_u64(o, "rttUs", s.rtt_us);
+    json_put_u64(o, "oneWayP50Us", s.one_way_p50_us);
+    json_put_u64(o, "oneWayP99Us", s.one_way_p99_us);
+    json_put_u64(o, "framesIn", s.frames_in);
+    json_put_u64(o, "framesOut", s.frames_out);
+    json_put_u64(o, "bytesIn", s.bytes_in);
+    json_put_u64(o, "bytesOut", s.bytes_out);
+    json_put_u64(o, "dropped", s.dropped);
+    json_put_u64(o, "connects", s.connects);
+    json_put_u64(o, "bans", s.bans);
+    json_put_u64(o, "queuedBytes", s.queued_bytes);
     return o;
 }
 

@@ -1,67 +1,30 @@
 /* The documents of the baton_ namespace: status, members, schedule, epoch (INTERFACE 2). */
 #define _GNU_SOURCE
 #include <json-c/json.h>
-#include <stdlib.h>
 
+#include "sequencer/node/json_put.h"
 #include "sequencer/node/node.h"
 #include "sequencer/node/parts.h"
-
-struct json_object *json_hex(const uint8_t *p, size_t n)
-{
-    char *text = malloc(HEX_SIZE(n));
-    if (text == NULL) {
-        return NULL;
-    }
-    hex_encode(text, p, n);
-    struct json_object *o = json_object_new_string(text);
-    free(text);
-    return o;
-}
-
-struct json_object *json_hash(const struct hash *h)
-{
-    return json_hex(h->b, sizeof h->b);
-}
-
-struct json_object *json_address(const struct address *a)
-{
-    return json_hex(a->b, sizeof a->b);
-}
-
-static void put_u64(struct json_object *o, const char *key, uint64_t v)
-{
-    json_object_object_add(o, key, json_object_new_uint64(v));
-}
-
-static void put_text(struct json_object *o, const char *key, const char *text)
-{
-    json_object_object_add(o, key, json_object_new_string(text));
-}
-
-static void put_bool(struct json_object *o, const char *key, bool v)
-{
-    json_object_object_add(o, key, json_object_new_boolean(v));
-}
 
 /* ---- members --------------------------------------------------------------------------------- */
 
 static struct json_object *domain_doc(const struct domain *d)
 {
     struct json_object *o = json_object_new_object();
-    put_text(o, "provider", d->provider);
-    put_text(o, "region", d->region);
-    put_text(o, "operator", d->operator_name);
+    json_put_text(o, "provider", d->provider);
+    json_put_text(o, "region", d->region);
+    json_put_text(o, "operator", d->operator_name);
     return o;
 }
 
 static void put_own_state(struct node *n, struct json_object *o, const struct core_view *v)
 {
-    put_bool(o, "reachable", true);
-    put_bool(o, "ready", (v->not_ready | health_not_ready(n)) == 0);
-    put_u64(o, "rttMs", 0);
-    put_u64(o, "head", v->final_height);
-    put_u64(o, "lag", 0);
-    put_u64(o, "lastHeardMs", 0);
+    json_put_bool(o, "reachable", true);
+    json_put_bool(o, "ready", (v->not_ready | health_not_ready(n)) == 0);
+    json_put_u64(o, "rttMs", 0);
+    json_put_u64(o, "head", v->final_height);
+    json_put_u64(o, "lag", 0);
+    json_put_u64(o, "lastHeardMs", 0);
 }
 
 static void put_peer_state(struct node *n, struct json_object *o, uint32_t i,
@@ -73,30 +36,30 @@ static void put_peer_state(struct node *n, struct json_object *o, uint32_t i,
     uint64_t now = driver_now();
     uint64_t head = p->heard ? p->status.final_height : 0;
     bool reachable = s.up && now - s.last_heard_us < 1000000;
-    put_bool(o, "reachable", reachable);
-    put_bool(o, "ready", reachable && p->heard && p->status.not_ready == 0);
+    json_put_bool(o, "reachable", reachable);
+    json_put_bool(o, "ready", reachable && p->heard && p->status.not_ready == 0);
     json_object_object_add(o, "rttMs", json_object_new_double((double)s.rtt_us / 1e3));
-    put_u64(o, "head", head);
-    put_u64(o, "lag", v->final_height > head ? v->final_height - head : 0);
-    put_u64(o, "lastHeardMs", s.last_heard_us == 0 ? 0 : (now - s.last_heard_us) / 1000);
+    json_put_u64(o, "head", head);
+    json_put_u64(o, "lag", v->final_height > head ? v->final_height - head : 0);
+    json_put_u64(o, "lastHeardMs", s.last_heard_us == 0 ? 0 : (now - s.last_heard_us) / 1000);
 }
 
 static struct json_object *member_doc(struct node *n, uint32_t i, const struct core_view *v)
 {
     const struct member *m = &n->epoch.member[i];
     struct json_object *o = json_object_new_object();
-    put_u64(o, "index", i);
-    put_text(o, "name", m->name);
+    json_put_u64(o, "index", i);
+    json_put_text(o, "name", m->name);
     json_object_object_add(o, "address", json_address(&m->address));
-    put_u64(o, "weight", m->weight);
-    put_text(o, "endpoint", m->endpoint);
+    json_put_u64(o, "weight", m->weight);
+    json_put_text(o, "endpoint", m->endpoint);
     json_object_object_add(o, "domain", domain_doc(&m->domain));
     if ((int)i == n->self) {
         put_own_state(n, o, v);
     } else {
         put_peer_state(n, o, i, v);
     }
-    put_bool(o, "benched", (v->benched & 1u << i) != 0);
+    json_put_bool(o, "benched", (v->benched & 1u << i) != 0);
     return o;
 }
 
@@ -117,9 +80,9 @@ static struct json_object *leader_doc(const struct node *n, int leader)
 {
     struct json_object *o = json_object_new_object();
     if (leader >= 0 && (uint32_t)leader < n->epoch.n) {
-        put_u64(o, "index", (uint64_t)leader);
+        json_put_u64(o, "index", (uint64_t)leader);
         json_object_object_add(o, "address", json_address(&n->epoch.member[leader].address));
-        put_text(o, "name", n->epoch.member[leader].name);
+        json_put_text(o, "name", n->epoch.member[leader].name);
     }
     return o;
 }
@@ -134,8 +97,8 @@ static struct json_object *self_doc(struct node *n, const struct core_view *v)
     struct json_object *o = json_object_new_object();
     json_object_object_add(o, "index", n->self < 0 ? NULL : json_object_new_int(n->self));
     json_object_object_add(o, "address", json_address(&n->address));
-    put_text(o, "role", role);
-    put_bool(o, "ready", r.ready);
+    json_put_text(o, "role", role);
+    json_put_bool(o, "ready", r.ready);
     struct json_object *reasons = json_object_new_array();
     for (uint32_t i = 0; i < r.reasons; i++) {
         json_object_array_add(reasons, json_object_new_string(r.reason[i]));
@@ -150,11 +113,11 @@ static struct json_object *head_doc(struct node *n)
     const struct finality *f = &n->finality;
     uint64_t now = driver_wall(n);
     struct json_object *o = json_object_new_object();
-    put_u64(o, "number", f->latest_number);
+    json_put_u64(o, "number", f->latest_number);
     json_object_object_add(o, "hash", json_hash(&f->latest_payload));
-    put_u64(o, "timestampMs", f->latest_ms);
-    put_u64(o, "ageMs", now > f->latest_ms ? now - f->latest_ms : 0);
-    put_u64(o, "slot", f->latest_slot);
+    json_put_u64(o, "timestampMs", f->latest_ms);
+    json_put_u64(o, "ageMs", now > f->latest_ms ? now - f->latest_ms : 0);
+    json_put_u64(o, "slot", f->latest_slot);
     return o;
 }
 
@@ -170,8 +133,8 @@ static struct json_object *stall_doc(const struct core_view *v)
 {
     bool any = v->stall_since_us != 0 && v->stall_reason >= 0;
     struct json_object *o = json_object_new_object();
-    put_text(o, "state", any ? stall_word(v->stall_reason) : "ok");
-    put_u64(o, "sinceMs", any ? (driver_now() - v->stall_since_us) / 1000 : 0);
+    json_put_text(o, "state", any ? stall_word(v->stall_reason) : "ok");
+    json_put_u64(o, "sinceMs", any ? (driver_now() - v->stall_since_us) / 1000 : 0);
     json_object_object_add(o, "reason",
                            any ? json_object_new_string(skip_reason_name(v->stall_reason)) : NULL);
     return o;
@@ -180,9 +143,9 @@ static struct json_object *stall_doc(const struct core_view *v)
 static struct json_object *quorum_doc(const struct node *n, const struct core_view *v)
 {
     struct json_object *o = json_object_new_object();
-    put_u64(o, "weight", n->epoch.total);
-    put_u64(o, "needed", n->epoch.quorum);
-    put_u64(o, "reachable", members_weight(&n->epoch, v->heard));
+    json_put_u64(o, "weight", n->epoch.total);
+    json_put_u64(o, "needed", n->epoch.quorum);
+    json_put_u64(o, "reachable", members_weight(&n->epoch, v->heard));
     return o;
 }
 
@@ -191,8 +154,8 @@ static struct json_object *pool_doc(const struct node *n)
     struct mempool_stats s;
     mempool_get_stats(n->mempool, &s);
     struct json_object *o = json_object_new_object();
-    put_u64(o, "count", s.count);
-    put_u64(o, "bytes", s.bytes);
+    json_put_u64(o, "count", s.count);
+    json_put_u64(o, "bytes", s.bytes);
     return o;
 }
 
@@ -201,27 +164,27 @@ struct json_object *documents_status(struct node *n)
     struct core_view v;
     core_get_view(n->driver.core, &v);
     struct json_object *o = json_object_new_object();
-    put_u64(o, "chainId", n->epoch.chain_id);
+    json_put_u64(o, "chainId", n->epoch.chain_id);
     json_object_object_add(o, "genesis", json_hash(&n->epoch.genesis));
-    put_u64(o, "epoch", v.epoch);
-    put_u64(o, "slot", v.slot);
-    put_u64(o, "turn", v.turn);
+    json_put_u64(o, "epoch", v.epoch);
+    json_put_u64(o, "slot", v.slot);
+    json_put_u64(o, "turn", v.turn);
     json_object_object_add(o, "leader", leader_doc(n, v.leader));
     json_object_object_add(o, "self", self_doc(n, &v));
     json_object_object_add(o, "unsafe", head_doc(n));
     json_object_object_add(o, "safe", NULL);
     json_object_object_add(o, "finalized", NULL);
-    put_bool(o, "catchingUp", !view_ready(n));
+    json_put_bool(o, "catchingUp", !view_ready(n));
     json_object_object_add(o, "stall", stall_doc(&v));
     json_object_object_add(o, "quorum", quorum_doc(n, &v));
-    put_u64(o, "blockTimeMs", n->epoch.params.block_time_ms);
-    put_u64(o, "turnSlots", n->epoch.params.turn_slots);
-    put_text(o, "faultModel", n->epoch.params.fault_model == FAULT_BFT ? "bft" : "crash");
-    put_text(o, "pace", n->epoch.params.pace == PACE_FIXED ? "fixed" : "demand");
+    json_put_u64(o, "blockTimeMs", n->epoch.params.block_time_ms);
+    json_put_u64(o, "turnSlots", n->epoch.params.turn_slots);
+    json_put_text(o, "faultModel", n->epoch.params.fault_model == FAULT_BFT ? "bft" : "crash");
+    json_put_text(o, "pace", n->epoch.params.pace == PACE_FIXED ? "fixed" : "demand");
     json_object_object_add(o, "members", documents_members(n));
     json_object_object_add(o, "mempool", pool_doc(n));
-    put_u64(o, "takeovers", incidents_total(n->incidents));
-    put_text(o, "version", "v" NODE_VERSION);
+    json_put_u64(o, "takeovers", incidents_total(n->incidents));
+    json_put_text(o, "version", "v" NODE_VERSION);
     return o;
 }
 
@@ -235,9 +198,9 @@ struct json_object *documents_schedule(struct node *n, uint64_t count)
     uint64_t most = count > 1024 ? 1024 : count;
     for (uint64_t t = v.turn; t < v.turn + most; t++) {
         struct json_object *o = json_object_new_object();
-        put_u64(o, "turn", t);
-        put_u64(o, "firstSlot", t * n->epoch.params.turn_slots + 1);
-        put_u64(o, "lastSlot", (t + 1) * n->epoch.params.turn_slots);
+        json_put_u64(o, "turn", t);
+        json_put_u64(o, "firstSlot", t * n->epoch.params.turn_slots + 1);
+        json_put_u64(o, "lastSlot", (t + 1) * n->epoch.params.turn_slots);
         json_object_object_add(o, "leader", leader_doc(n, core_leader(n->driver.core, t)));
         json_object_array_add(list, o);
     }
@@ -248,23 +211,23 @@ struct json_object *documents_epoch(struct node *n)
 {
     const struct epoch_config *e = &n->epoch;
     struct json_object *o = json_object_new_object();
-    put_u64(o, "epoch", e->epoch);
-    put_u64(o, "chainId", e->chain_id);
+    json_put_u64(o, "epoch", e->epoch);
+    json_put_u64(o, "chainId", e->chain_id);
     json_object_object_add(o, "genesis", json_hash(&e->genesis));
     json_object_object_add(o, "config", json_hash(&e->hash));
     json_object_object_add(o, "verifyingContract", json_address(&e->registry));
     json_object_object_add(o, "anchor", json_hash(&n->anchor_hash));
-    put_text(o, "faultModel", e->params.fault_model == FAULT_BFT ? "bft" : "crash");
-    put_text(o, "pace", e->params.pace == PACE_FIXED ? "fixed" : "demand");
-    put_u64(o, "turnSlots", e->params.turn_slots);
-    put_u64(o, "depth", e->params.depth);
-    put_u64(o, "blockTimeMs", e->params.block_time_ms);
-    put_u64(o, "maxIntervalMs", e->params.max_interval_ms);
-    put_u64(o, "gasLimit", e->params.gas_limit);
-    put_u64(o, "weight", e->total);
-    put_u64(o, "faulty", e->faulty);
-    put_u64(o, "quorum", e->quorum);
-    put_u64(o, "blocking", e->blocking);
+    json_put_text(o, "faultModel", e->params.fault_model == FAULT_BFT ? "bft" : "crash");
+    json_put_text(o, "pace", e->params.pace == PACE_FIXED ? "fixed" : "demand");
+    json_put_u64(o, "turnSlots", e->params.turn_slots);
+    json_put_u64(o, "depth", e->params.depth);
+    json_put_u64(o, "blockTimeMs", e->params.block_time_ms);
+    json_put_u64(o, "maxIntervalMs", e->params.max_interval_ms);
+    json_put_u64(o, "gasLimit", e->params.gas_limit);
+    json_put_u64(o, "weight", e->total);
+    json_put_u64(o, "faulty", e->faulty);
+    json_put_u64(o, "quorum", e->quorum);
+    json_put_u64(o, "blocking", e->blocking);
     json_object_object_add(o, "members", documents_members(n));
     return o;
 }

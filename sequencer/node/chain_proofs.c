@@ -5,12 +5,8 @@
 #include <stdlib.h>
 
 #include "proto/body.h"
+#include "sequencer/node/json_put.h"
 #include "sequencer/node/parts.h"
-
-static void put_u64(struct json_object *o, const char *key, uint64_t v)
-{
-    json_object_object_add(o, key, json_object_new_uint64(v));
-}
 
 static struct json_object *raw_header(const struct header *h)
 {
@@ -22,23 +18,23 @@ static struct json_object *raw_header(const struct header *h)
 static struct json_object *header_doc(const struct header *h)
 {
     struct json_object *o = json_object_new_object();
-    put_u64(o, "chainId", h->chain_id);
+    json_put_u64(o, "chainId", h->chain_id);
     json_object_object_add(o, "genesis", json_hash(&h->genesis));
-    put_u64(o, "epoch", h->epoch);
+    json_put_u64(o, "epoch", h->epoch);
     json_object_object_add(o, "config", json_hash(&h->config));
-    put_u64(o, "slot", h->slot);
-    put_u64(o, "attempt", h->attempt);
-    put_u64(o, "flags", h->flags);
-    put_u64(o, "parentSlot", h->parent_slot);
+    json_put_u64(o, "slot", h->slot);
+    json_put_u64(o, "attempt", h->attempt);
+    json_put_u64(o, "flags", h->flags);
+    json_put_u64(o, "parentSlot", h->parent_slot);
     json_object_object_add(o, "parent", json_hash(&h->parent));
-    put_u64(o, "height", h->height);
-    put_u64(o, "timestampMs", h->timestamp_ms);
-    put_u64(o, "leader", h->leader);
+    json_put_u64(o, "height", h->height);
+    json_put_u64(o, "timestampMs", h->timestamp_ms);
+    json_put_u64(o, "leader", h->leader);
     json_object_object_add(o, "payload", json_hash(&h->payload));
     json_object_object_add(o, "payloadParent", json_hash(&h->payload_parent));
     json_object_object_add(o, "stateRoot", json_hash(&h->state_root));
     json_object_object_add(o, "bodyRoot", json_hash(&h->body_root));
-    put_u64(o, "bodyLength", h->body_len);
+    json_put_u64(o, "bodyLength", h->body_len);
     json_object_object_add(o, "systemRoot", json_hash(&h->system_root));
     json_object_object_add(o, "raw", raw_header(h));
     return o;
@@ -103,9 +99,9 @@ struct json_object *documents_certificate(struct node *n, uint64_t number)
         return NULL;
     }
     struct json_object *o = json_object_new_object();
-    put_u64(o, "epoch", cert.epoch);
-    put_u64(o, "slot", cert.slot);
-    put_u64(o, "kind", cert.kind);
+    json_put_u64(o, "epoch", cert.epoch);
+    json_put_u64(o, "slot", cert.slot);
+    json_put_u64(o, "kind", cert.kind);
     json_object_object_add(o, "block", json_hash(&cert.block));
     json_object_object_add(o, "config", json_hash(&n->epoch.hash));
     json_object_object_add(o, "verifyingContract", json_address(&n->epoch.registry));
@@ -178,8 +174,8 @@ struct json_object *documents_receipt_proof(struct node *n, const struct hash *t
     struct json_object *o = json_object_new_object();
     json_object_object_add(o, "transactionHash", json_hash(tx));
     json_object_object_add(o, "transaction", raw);
-    put_u64(o, "transactionIndex", index);
-    put_u64(o, "blockNumber", number);
+    json_put_u64(o, "transactionIndex", index);
+    json_put_u64(o, "blockNumber", number);
     json_object_object_add(o, "blockHash", json_hash(&b.hash));
     json_object_object_add(o, "payloadHeader",
                            json_hex(header, payload_header_encode(header, &e->info)));

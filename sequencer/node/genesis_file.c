@@ -9,6 +9,7 @@
 
 #include "sequencer/execution/ledger.h"
 #include "sequencer/node/json_keys.h"
+#include "sequencer/node/json_put.h"
 
 /* Where we are, and whom to tell. Only the first error is kept. */
 struct source {
@@ -208,6 +209,11 @@ static int by_address(const void *a, const void *b)
     return memcmp(x->address.b, y->address.b, sizeof x->address.b);
 }
 
+void genesis_sort(struct genesis *g)
+{
+    qsort(g->alloc, g->allocs, sizeof *g->alloc, by_address);
+}
+
 static void take_allocs(struct source *s, struct json_object *o, struct genesis *g)
 {
     struct json_object *list = need(s, "genesis", o, "alloc", json_type_object);
@@ -230,7 +236,7 @@ static void take_allocs(struct source *s, struct json_object *o, struct genesis 
         }
         take_amount(s, "alloc", key, value, &a->balance);
     }
-    qsort(g->alloc, g->allocs, sizeof *g->alloc, by_address);
+    genesis_sort(g);
     for (uint32_t i = 1; i < g->allocs; i++) {
         if (by_address(&g->alloc[i - 1], &g->alloc[i]) == 0) {
             fail(s, "alloc", "an address stands twice in different spelling");
@@ -378,41 +384,24 @@ void genesis_free(struct genesis *g)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-static void put_text(struct json_object *o, const char *key, const char *text)
-{
-    json_object_object_add(o, key, json_object_new_string(text));
-}
-
-static void put_u64(struct json_object *o, const char *key, uint64_t v)
-{
-    json_object_object_add(o, key, json_object_new_uint64(v));
-}
-
-static void put_address(struct json_object *o, const char *key, const struct address *a)
-{
-    char text[HEX_SIZE(20)];
-    hex_encode(text, a->b, sizeof a->b);
-    put_text(o, key, text);
-}
-
 static void put_amount(struct json_object *o, const char *key, const struct u256 *v)
 {
     char text[U256_DEC_SIZE];
     u256_to_dec(text, v);
-    put_text(o, key, text);
+    json_put_text(o, key, text);
 }
 
 static struct json_object *member_doc(const struct member *m)
 {
     struct json_object *o = json_object_new_object();
     struct json_object *d = json_object_new_object();
-    put_text(o, "name", m->name);
-    put_address(o, "address", &m->address);
-    put_u64(o, "weight", m->weight);
-    put_text(o, "endpoint", m->endpoint);
-    put_text(d, "provider", m->domain.provider);
-    put_text(d, "region", m->domain.region);
-    put_text(d, "operator", m->domain.operator_name);
+    json_put_text(o, "name", m->name);
+    json_object_object_add(o, "address", json_address(&m->address));
+    json_put_u64(o, "weight", m->weight);
+    json_put_text(o, "endpoint", m->endpoint);
+    json_put_text(d, "provider", m->domain.provider);
+    json_put_text(d, "region", m->domain.region);
+    json_put_text(d, "operator", m->domain.operator_name);
     json_object_object_add(o, "domain", d);
     return o;
 }
@@ -423,19 +412,18 @@ static struct json_object *genesis_doc(const struct genesis *g)
     struct json_object *o = json_object_new_object();
     struct json_object *members = json_object_new_array();
     struct json_object *alloc = json_object_new_object();
-    put_u64(o, "chainId", g->chain_id);
-    put_u64(o, "timestampMs", g->timestamp_ms);
-    json_object_object_add(o, "devnet", json_object_new_boolean(g->devnet));
-    put_address(o, "registry", &g->registry);
-    put_text(o, "faultModel", p->fault_model == FAULT_BFT ? "bft" : "crash");
-    put_text(o, "pace", p->pace == PACE_FIXED ? "fixed" : "demand");
-    put_u64(o, "turnSlots", p->turn_slots);
-    put_u64(o, "depth", p->depth);
-    put_u64(o, "blockTimeMs", p->block_time_ms);
-    put_u64(o, "maxIntervalMs", p->max_interval_ms);
-    json_object_object_add(o, "executeBeforeFinalize",
-                           json_object_new_boolean(p->execute_before_finalize != 0));
-    put_u64(o, "gasLimit", p->gas_limit);
+    json_put_u64(o, "chainId", g->chain_id);
+    json_put_u64(o, "timestampMs", g->timestamp_ms);
+    json_put_bool(o, "devnet", g->devnet);
+    json_object_object_add(o, "registry", json_address(&g->registry));
+    json_put_text(o, "faultModel", p->fault_model == FAULT_BFT ? "bft" : "crash");
+    json_put_text(o, "pace", p->pace == PACE_FIXED ? "fixed" : "demand");
+    json_put_u64(o, "turnSlots", p->turn_slots);
+    json_put_u64(o, "depth", p->depth);
+    json_put_u64(o, "blockTimeMs", p->block_time_ms);
+    json_put_u64(o, "maxIntervalMs", p->max_interval_ms);
+    json_put_bool(o, "executeBeforeFinalize", p->execute_before_finalize != 0);
+    json_put_u64(o, "gasLimit", p->gas_limit);
     put_amount(o, "baseFee", &g->base_fee);
     for (uint32_t i = 0; i < g->n; i++) {
         json_object_array_add(members, member_doc(&g->member[i]));

@@ -11,6 +11,8 @@ enum err genesis_file_read(struct genesis *out, const char *path, char *why,
                            size_t why_len) MUST_USE;
 enum err genesis_file_write(const struct genesis *g, const char *path, char *why,
                             size_t why_len) MUST_USE;
+/* The allocs in the order of their addresses, as proto/genesis.h wants them. */
+void genesis_sort(struct genesis *g);
 void genesis_free(struct genesis *g);
 
 #endif

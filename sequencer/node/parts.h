@@ -467,9 +467,6 @@ struct json_object *documents_members(struct node *n);
 struct json_object *documents_schedule(struct node *n, uint64_t count);
 struct json_object *documents_epoch(struct node *n);
 const char *health_reason(uint32_t bit);
-struct json_object *json_hash(const struct hash *h);
-struct json_object *json_address(const struct address *a);
-struct json_object *json_hex(const uint8_t *p, size_t n);
 void admin_answer(void *node, enum rpc_admin_call call, const struct rpc_query *q, rpc_answer_cb cb,
                   void *arg);
 
