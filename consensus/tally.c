@@ -256,11 +256,36 @@ bool certificate_good(struct core *c, const struct certificate *cert)
     return true;
 }
 
-/* Two certificates of one kind for different blocks of a slot: more than F members lie. */
+/* A finalize certificate at or after the slot of a skip certificate of the same turn. */
+static bool skip_beside_final(struct core *c, uint64_t skip, uint64_t last)
+{
+    uint64_t root = block_root(c)->head.header.slot;
+    if (skip <= root && root <= last) {
+        return true;
+    }
+    for (uint32_t i = 0; i < c->slots_used; i++) {
+        const struct slot_record *r = &c->slot[c->slot_list[i]];
+        if (r->slot >= skip && r->slot <= last && (r->has_cert & 1u << FINALIZE) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Certificates that exclude each other: two of one kind for different blocks of a slot, or a final
+ * slot with a skip at or before it in its turn. More than F members lie. */
 static bool certificate_conflicts(struct core *c, const struct certificate *cert)
 {
+    uint64_t turn = turn_of(c, cert->slot);
+    if (cert->kind == VOTE_SKIP) {
+        return skip_beside_final(c, cert->slot, turn_last(c, turn));
+    }
+    const struct turn_record *t = turn_find(c, turn);
+    if (cert->kind == VOTE_FINALIZE && t != NULL && t->skipped && t->skip.slot <= cert->slot) {
+        return true;
+    }
     const struct slot_record *r = slot_find(c, cert->slot);
-    return cert->kind != VOTE_SKIP && r != NULL && (r->has_cert & 1u << (cert->kind - 1)) != 0 &&
+    return r != NULL && (r->has_cert & 1u << (cert->kind - 1)) != 0 &&
            !hash_equal(&r->cert[cert->kind - 1].block, &cert->block);
 }
 

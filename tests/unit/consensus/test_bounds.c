@@ -2,7 +2,7 @@
  * long outages; and what a proposal must prove before it counts (N1, N4). */
 #include <string.h>
 
-#include "tests/unit/consensus/world.h"
+#include "tests/unit/consensus/world_internal.h"
 
 static uint64_t top_height(struct world *w, int n)
 {
@@ -183,6 +183,30 @@ static void a_listed_skip_must_be_proved(void **state)
     world_free(w);
 }
 
+/* More than F lie: a skip certificate of a turn that has final blocks. Nobody signs on. */
+static void a_skip_beside_a_final_block_stops_everybody(void **state)
+{
+    (void)state;
+    struct world_options o = world_defaults();
+    struct world *w = world_new(&o);
+    assert_true(world_until_final(w, 6, 30000 * MS));
+    struct core_view v = world_view(w, 0);
+    static struct certificate cert;
+    cert = (struct certificate){.kind = VOTE_SKIP, .slot = (v.final_slot - 1) / 4 * 4 + 1, .signers = 0xe};
+    struct hash digest = vote_digest(&w->epoch, VOTE_SKIP, cert.slot, &cert.block);
+    for (int i = 1; i < 4; i++) {
+        world_sign(&cert.signature[i - 1], &w->epoch.member[i].address, &digest);
+    }
+    struct message m = {.kind = MSG_BUNDLE};
+    m.u.bundle.cert = &cert;
+    m.u.bundle.certs = 1;
+    world_send(w, 3, 0, &m);
+    world_run(w, 3 * MS);
+    assert_int_equal(world_alarms(w, ALARM_CONFLICT), 1);
+    assert_true(world_view(w, 0).stopped);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +215,7 @@ int main(void)
         cmocka_unit_test(s33_ranges_that_come_late),
         cmocka_unit_test(junk_sections_do_not_stop_a_long_list_of_skips),
         cmocka_unit_test(a_listed_skip_must_be_proved),
+        cmocka_unit_test(a_skip_beside_a_final_block_stops_everybody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
