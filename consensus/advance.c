@@ -56,7 +56,8 @@ static struct block_record *executed_at_or_above(struct core *c)
     struct block_record *best = NULL;
     for (uint32_t i = 0; i < c->blocks_used; i++) {
         struct block_record *b = &c->block[c->block_list[i]];
-        if (b->head.header.slot >= c->cur && b->notarized && b->form == FORM_VALID && block_executed(c, b) &&
+        if (b->head.header.slot >= c->cur && b->notarized && b->form == FORM_VALID &&
+            block_executed(c, b) &&
             (best == NULL || b->head.header.slot > best->head.header.slot)) {
             best = b;
         }
@@ -69,7 +70,8 @@ static void note_ready(struct core *c)
 {
     for (uint32_t i = 0; i < c->blocks_used; i++) {
         struct block_record *b = &c->block[c->block_list[i]];
-        if (b->ready_us == 0 && b->notarized && b->form == FORM_VALID && b != block_root(c) && block_executed(c, b)) {
+        if (b->ready_us == 0 && b->notarized && b->form == FORM_VALID && b != block_root(c) &&
+            block_executed(c, b)) {
             b->ready_us = c->now_us;
             struct effect *e = effect_new(c, EFFECT_NOTARIZED);
             if (e != NULL) {

@@ -29,7 +29,8 @@ void amnesia_found(struct core *c)
 /* A valid signature of this key, seen elsewhere, that this journal should hold. */
 void own_signature_seen(struct core *c, uint64_t slot, int kind, const struct hash *block)
 {
-    if (c->amnesiac || c->stopped || slot <= c->highest_final || slot <= block_root(c)->head.header.slot) {
+    if (c->amnesiac || c->stopped || slot <= c->highest_final ||
+        slot <= block_root(c)->head.header.slot) {
         return;
     }
     const struct slot_record *r = slot_find(c, slot);
@@ -45,7 +46,8 @@ void own_signature_seen(struct core *c, uint64_t slot, int kind, const struct ha
     effect_alarm(c, ALARM_SECOND_INSTANCE, slot, c->config.self);
 }
 
-/* ---- questions and answers -------------------------------------------------------------------------- */
+/* ---- questions and answers
+ * -------------------------------------------------------------------------- */
 
 static void answer_own_votes(struct core *c, int to, uint64_t above)
 {
@@ -66,7 +68,9 @@ static void answer_own_votes(struct core *c, int to, uint64_t above)
         for (int k = 0; k < KINDS && r->slot > above; k++) {
             const struct tally_vote *v = &r->vote[k][to];
             if (v->check != VOTE_ABSENT && m->u.bundle.votes < LIMIT_FRAME_VOTES) {
-                list[m->u.bundle.votes++] = (struct vote){(uint8_t)(k + 1), (uint8_t)to, c->epoch->epoch, r->slot, v->block, v->signature};
+                list[m->u.bundle.votes++] =
+                    (struct vote){(uint8_t)(k + 1), (uint8_t)to, c->epoch->epoch,
+                                  r->slot,          v->block,    v->signature};
             }
         }
     }
@@ -77,7 +81,8 @@ static void take_own_votes(struct core *c, const struct bundle *b, int from)
 {
     for (uint32_t i = 0; i < b->votes; i++) {
         const struct vote *v = &b->vote[i];
-        if ((int)v->signer != c->config.self || v->epoch != c->epoch->epoch || v->kind < VOTE_NOTARIZE || v->kind > VOTE_FINALIZE) {
+        if ((int)v->signer != c->config.self || v->epoch != c->epoch->epoch ||
+            v->kind < VOTE_NOTARIZE || v->kind > VOTE_FINALIZE) {
             effect_ban(c, from, "own votes that are not this member's");
             return;
         }
@@ -122,7 +127,8 @@ static void take_amnesia_answer(struct core *c, const struct message *m, int fro
     }
     bool later = m->u.amnesia.highest_epoch > c->epoch->epoch;
     p->amnesia_answered = true;
-    p->amnesia_slot = later ? UINT64_MAX : max_u64(m->u.amnesia.highest_slot, m->u.amnesia.clearing_slot);
+    p->amnesia_slot =
+        later ? UINT64_MAX : max_u64(m->u.amnesia.highest_slot, m->u.amnesia.clearing_slot);
 }
 
 void amnesia_message(struct core *c, const struct message *m, int from)
@@ -138,7 +144,8 @@ void amnesia_message(struct core *c, const struct message *m, int from)
     }
 }
 
-/* ---- before the first signature ------------------------------------------------------------------------ */
+/* ---- before the first signature
+ * ------------------------------------------------------------------------ */
 
 static void ask_own_votes(struct core *c, uint32_t i)
 {
@@ -186,10 +193,13 @@ static void drive_asking(struct core *c)
         c->entered_us = c->now_us;
         return;
     }
-    timing_want(c, c->quorum_since_us != 0 && !c->config.ask_without_limit ? limit : c->now_us + ASK_AGAIN_US);
+    timing_want(c, c->quorum_since_us != 0 && !c->config.ask_without_limit
+                       ? limit
+                       : c->now_us + ASK_AGAIN_US);
 }
 
-/* ---- clearing -------------------------------------------------------------------------------------------- */
+/* ---- clearing
+ * -------------------------------------------------------------------------------------------- */
 
 /* M: the smallest slot with answers at or below it from enough others; false: not enough yet. */
 static bool smallest_covering(const struct core *c, uint64_t *out)
@@ -222,7 +232,8 @@ static void ask_amnesia(struct core *c)
     c->amnesia_asked_us = c->now_us;
     timing_want(c, c->now_us + AMNESIA_AGAIN_US);
     for (uint32_t i = 0; i < c->n; i++) {
-        struct message *m = c->peer[i].up && !c->peer[i].amnesia_answered ? message_new(c, MSG_AMNESIA_ASK) : NULL;
+        struct message *m =
+            c->peer[i].up && !c->peer[i].amnesia_answered ? message_new(c, MSG_AMNESIA_ASK) : NULL;
         if (m != NULL) {
             m->u.amnesia.epoch = c->epoch->epoch;
             memcpy(m->u.amnesia.nonce, c->nonce, sizeof c->nonce);

@@ -145,12 +145,14 @@ void bundle_send(struct core *c, int to)
 void bundle_entered(struct core *c)
 {
     int leader = rotation_leader(c, turn_of(c, c->cur));
-    if (c->config.self >= 0 && leader != c->config.self && c->peer[leader].up && c->peer[leader].cur < c->cur) {
+    if (c->config.self >= 0 && leader != c->config.self && c->peer[leader].up &&
+        c->peer[leader].cur < c->cur) {
         bundle_send(c, leader);
     }
 }
 
-/* (b) to a peer that shows a lower slot, or a lower final slot, for longer than max(4 delta, 50 ms). */
+/* (b) to a peer that shows a lower slot, or a lower final slot, for longer than max(4 delta, 50
+ * ms). */
 void bundle_lagging(struct core *c)
 {
     uint64_t after = max_u64(4 * timing_delta(c), 50 * MS);

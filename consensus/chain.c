@@ -149,7 +149,8 @@ struct block_record *block_learn(struct core *c, const struct block_head *head, 
     if (b != NULL) {
         return b;
     }
-    if (head->header.slot <= block_root(c)->head.header.slot || head->header.epoch != c->epoch->epoch) {
+    if (head->header.slot <= block_root(c)->head.header.slot ||
+        head->header.epoch != c->epoch->epoch) {
         return NULL;
     }
     struct slot_record *r = slot_get(c, head->header.slot);

@@ -4,7 +4,8 @@
 
 enum { INDEX_CAPACITY = 2 * LIMIT_CORE_RECORDS, ALIGN = 64 };
 
-/* ---- memory ------------------------------------------------------------------------------------------ */
+/* ---- memory
+ * ------------------------------------------------------------------------------------------ */
 
 /* Lays parts out behind each other; with base NULL it only counts. */
 struct layout {
@@ -48,7 +49,8 @@ size_t core_footprint(const struct core_config *config)
     return l.used;
 }
 
-/* ---- making ------------------------------------------------------------------------------------------ */
+/* ---- making
+ * ------------------------------------------------------------------------------------------ */
 
 static void plant_anchor(struct core *c)
 {
@@ -65,7 +67,8 @@ static void plant_anchor(struct core *c)
 
 enum err core_init(struct core **out, void *memory, const struct core_config *config)
 {
-    if (config->self >= (int)config->epoch.n || config->epoch.quorum == 0 || config->anchor.slot != 0) {
+    if (config->self >= (int)config->epoch.n || config->epoch.quorum == 0 ||
+        config->anchor.slot != 0) {
         return ERR_CONFIG;
     }
     struct layout l = {memory, 0};
@@ -98,7 +101,8 @@ enum err core_init(struct core **out, void *memory, const struct core_config *co
     return OK;
 }
 
-/* ---- restart (CONSENSUS 8) ----------------------------------------------------------------------------- */
+/* ---- restart (CONSENSUS 8)
+ * ----------------------------------------------------------------------------- */
 
 enum err core_restore_final(struct core *core, const struct core_restored_final *final)
 {
@@ -136,7 +140,8 @@ enum err core_restore_final(struct core *core, const struct core_restored_final 
 enum err core_restore_block(struct core *core, const struct block_head *head, bool body_present)
 {
     struct core *c = core;
-    if (block_find(c, &head->hash) != NULL || head->header.slot <= block_root(c)->head.header.slot) {
+    if (block_find(c, &head->hash) != NULL ||
+        head->header.slot <= block_root(c)->head.header.slot) {
         return OK;
     }
     struct slot_record *r = slot_get(c, head->header.slot);
@@ -175,7 +180,8 @@ enum err core_restore_certificate(struct core *core, const struct certificate *c
         }
         return OK;
     }
-    struct slot_record *r = cert->slot > block_root(c)->head.header.slot ? slot_get(c, cert->slot) : NULL;
+    struct slot_record *r =
+        cert->slot > block_root(c)->head.header.slot ? slot_get(c, cert->slot) : NULL;
     if (r == NULL) {
         return OK;
     }
@@ -253,7 +259,8 @@ void core_start(struct core *core, uint64_t now_us, struct effects *out)
             }
         }
         for (int k = NOTARIZE; k <= FINALIZE; k += FINALIZE - NOTARIZE) {
-            struct block_record *b = (r->has_cert & 1u << k) != 0 ? block_find(c, &r->cert[k].block) : NULL;
+            struct block_record *b =
+                (r->has_cert & 1u << k) != 0 ? block_find(c, &r->cert[k].block) : NULL;
             if (b != NULL) {
                 block_mark_notarized(c, b, r->slot);
             }
@@ -263,7 +270,8 @@ void core_start(struct core *core, uint64_t now_us, struct effects *out)
     out->n = 0;
 }
 
-/* ---- looking ------------------------------------------------------------------------------------------- */
+/* ---- looking
+ * ------------------------------------------------------------------------------------------- */
 
 void core_get_status(const struct core *core, struct status *out)
 {
@@ -289,7 +297,8 @@ static uint32_t benched_next(const struct core *c)
     uint32_t mask = 0;
     uint32_t seen = 0;
     uint64_t turn = turn_of(c, c->cur);
-    for (uint64_t t = turn; t < turn + c->leaders_n && t < turn + 4 * (uint64_t)LIMIT_MEMBERS; t++) {
+    for (uint64_t t = turn; t < turn + c->leaders_n && t < turn + 4 * (uint64_t)LIMIT_MEMBERS;
+         t++) {
         uint32_t bit = 1u << rotation_leader(c, t);
         if ((seen & bit) == 0 && bench_is(c, t)) {
             mask |= bit;
@@ -332,10 +341,17 @@ void core_get_view(struct core *core, struct core_view *out)
 const char *skip_reason_name(int reason)
 {
     static const char *const names[SKIP_REASONS] = {
-        [SKIP_LATE] = "late",       [SKIP_STUCK] = "stuck",         [SKIP_HEAD_STALL] = "head stall",
-        [SKIP_SILENT] = "silent",   [SKIP_YIELD] = "yield",         [SKIP_STARVING] = "starving",
-        [SKIP_FOLLOW] = "follow",   [SKIP_INVALID] = "invalid",     [SKIP_AHEAD] = "ahead of time",
-        [SKIP_PROPOSING] = "proposing", [SKIP_NOT_READY] = "not ready",
+        [SKIP_LATE] = "late",
+        [SKIP_STUCK] = "stuck",
+        [SKIP_HEAD_STALL] = "head stall",
+        [SKIP_SILENT] = "silent",
+        [SKIP_YIELD] = "yield",
+        [SKIP_STARVING] = "starving",
+        [SKIP_FOLLOW] = "follow",
+        [SKIP_INVALID] = "invalid",
+        [SKIP_AHEAD] = "ahead of time",
+        [SKIP_PROPOSING] = "proposing",
+        [SKIP_NOT_READY] = "not ready",
     };
     return reason >= 0 && reason < SKIP_REASONS ? names[reason] : "none";
 }

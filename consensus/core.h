@@ -15,19 +15,19 @@
 #include "consensus/index.h"
 
 enum {
-    SLOT_BLOCKS = 4,           /* block records a slot may hold: one proposal, others if certified */
-    SYSTEM_INLINE = 192,       /* longer system sections go to a spill area */
+    SLOT_BLOCKS = 4,     /* block records a slot may hold: one proposal, others if certified */
+    SYSTEM_INLINE = 192, /* longer system sections go to a spill area */
     SYSTEM_SPILLS = 32,
-    PENDING_OWN = 512,         /* own votes whose write is not yet durable */
+    PENDING_OWN = 512, /* own votes whose write is not yet durable */
     FETCHES = 32,
     EXECUTION_SAMPLES = 64,
-    BENCH_RING = 128,          /* > 2 * LIMIT_MEMBERS + 2 */
-    NEAR_SLOTS = 512,          /* above the root: what the next deliveries need */
-    NEAR_RECORDS = 1024,       /* of each table, kept for these */
+    BENCH_RING = 128,    /* > 2 * LIMIT_MEMBERS + 2 */
+    NEAR_SLOTS = 512,    /* above the root: what the next deliveries need */
+    NEAR_RECORDS = 1024, /* of each table, kept for these */
     SCRATCH_BYTES = 1048576
 };
 
-#define NONE UINT32_MAX                /* no record */
+#define NONE UINT32_MAX /* no record */
 
 /* Votes are counted by kind: index = kind - 1. */
 enum { NOTARIZE, SKIP, FINALIZE, KINDS };
@@ -37,29 +37,29 @@ enum vote_check { VOTE_ABSENT, VOTE_UNCHECKED, VOTE_GOOD };
 struct tally_vote {
     struct hash block;
     struct signature signature;
-    uint8_t check;             /* enum vote_check */
+    uint8_t check; /* enum vote_check */
 };
 
 struct slot_record {
     uint64_t slot;
-    uint32_t block[SLOT_BLOCKS];       /* indices of block records, NONE where free */
+    uint32_t block[SLOT_BLOCKS]; /* indices of block records, NONE where free */
     struct tally_vote vote[KINDS][LIMIT_MEMBERS];
-    struct vote own[KINDS];            /* signed by this member; kind 0 where not */
-    uint8_t own_durable;               /* bit by kind index */
-    uint8_t has_cert;                  /* bit by kind index; skip certificates: turn record */
-    struct certificate cert[KINDS];    /* [SKIP] unused */
+    struct vote own[KINDS];         /* signed by this member; kind 0 where not */
+    uint8_t own_durable;            /* bit by kind index */
+    uint8_t has_cert;               /* bit by kind index; skip certificates: turn record */
+    struct certificate cert[KINDS]; /* [SKIP] unused */
     bool evidence_sent;
     int own_skip_reason;
 };
 
 struct turn_record {
     uint64_t turn;
-    bool skipped;                      /* a skip certificate is held */
-    struct certificate skip;           /* the one with the lowest slot */
-    bool proposing;                    /* PROPOSING written or being written by this run */
+    bool skipped;            /* a skip certificate is held */
+    struct certificate skip; /* the one with the lowest slot */
+    bool proposing;          /* PROPOSING written or being written by this run */
     uint64_t proposing_seq;
-    bool proposing_found;              /* found in the journal at the start: propose nothing */
-    int own_reason;                    /* of the first own skip in this turn, -1 */
+    bool proposing_found; /* found in the journal at the start: propose nothing */
+    int own_reason;       /* of the first own skip in this turn, -1 */
 };
 
 enum body_state { BODY_ABSENT, BODY_GOOD, BODY_BAD };
@@ -67,35 +67,35 @@ enum run_state { RUN_NONE, RUN_ASKED, RUN_VALID, RUN_INVALID };
 enum form_state { FORM_UNKNOWN, FORM_VALID, FORM_INVALID };
 
 struct block_record {
-    struct block_head head;            /* head.system leads into inline_system or a spill */
+    struct block_head head; /* head.system leads into inline_system or a spill */
     uint8_t inline_system[SYSTEM_INLINE];
-    uint32_t spill;                    /* index + 1, 0: inline */
-    uint8_t form;                      /* N1 without clock: enum form_state */
+    uint32_t spill; /* index + 1, 0: inline */
+    uint8_t form;   /* N1 without clock: enum form_state */
     uint8_t body;
     uint8_t run;
     bool in_use;
-    bool proposed;                     /* the leader's signature on it was checked */
+    bool proposed; /* the leader's signature on it was checked */
     bool own;
-    bool notarized;                    /* directly or by a descendant */
-    uint64_t proof_slot;               /* slot of the certificate that proves it notarized */
-    uint64_t arrival_us;               /* proposal first seen here */
-    uint64_t ready_us;                 /* notarized and executed since; 0: not yet */
-    int shown_by;                      /* peer that first named it */
+    bool notarized;      /* directly or by a descendant */
+    uint64_t proof_slot; /* slot of the certificate that proves it notarized */
+    uint64_t arrival_us; /* proposal first seen here */
+    uint64_t ready_us;   /* notarized and executed since; 0: not yet */
+    int shown_by;        /* peer that first named it */
 };
 
 struct peer_state {
     bool up;
     bool reset;
     uint64_t heard_us;
-    uint64_t p50_us, p99_us;           /* one-way */
+    uint64_t p50_us, p99_us; /* one-way */
     bool has_status;
     uint64_t cur, final_slot, final_height;
     uint32_t not_ready;
     bool pending;
     uint64_t pending_us;
-    uint64_t lower_us;                 /* shows a lower slot since; 0: does not */
-    uint64_t bundle_us;                /* last bundle sent */
-    struct vote highest_vote;          /* with the highest slot it ever showed here; kind 0: none */
+    uint64_t lower_us;        /* shows a lower slot since; 0: does not */
+    uint64_t bundle_us;       /* last bundle sent */
+    struct vote highest_vote; /* with the highest slot it ever showed here; kind 0: none */
     /* answers before the first signature, and of the amnesia rule */
     bool answered;
     uint64_t asked_us;
@@ -104,24 +104,24 @@ struct peer_state {
 };
 
 struct bench {
-    uint64_t last_turn;                /* of the last final block taken in */
-    uint64_t filled;                   /* snapshots are valid up to this turn */
+    uint64_t last_turn; /* of the last final block taken in */
+    uint64_t filled;    /* snapshots are valid up to this turn */
     bool started;
     uint8_t strikes[LIMIT_MEMBERS];
     uint8_t left[LIMIT_MEMBERS];
-    uint32_t mask[BENCH_RING];         /* mask[t % RING]: benched by final blocks of turns < t */
+    uint32_t mask[BENCH_RING]; /* mask[t % RING]: benched by final blocks of turns < t */
 };
 enum { BENCH_BYTES = 17 + 2 * LIMIT_MEMBERS + 4 * BENCH_RING };
 
 struct cached_signature {
-    struct hash key;                   /* Keccak-256(digest || signature); zero: free */
+    struct hash key; /* Keccak-256(digest || signature); zero: free */
     struct address signer;
 };
 
 struct pending_vote {
     uint64_t seq;
     uint64_t slot;
-    uint8_t kind;                      /* index */
+    uint8_t kind; /* index */
 };
 
 struct fetch {
@@ -132,54 +132,54 @@ struct fetch {
 
 /* What the leader of a turn is doing. */
 struct lead {
-    uint64_t turn;                     /* UINT64_MAX: not leading */
-    uint64_t proposed;                 /* highest slot proposed in it, 0 none */
-    bool ended;                        /* LAST proposed, or nothing more to propose */
-    uint32_t empty_run;                /* EMPTY in a row while pending */
-    uint64_t build;                    /* number of the build asked for, 0 none */
+    uint64_t turn;      /* UINT64_MAX: not leading */
+    uint64_t proposed;  /* highest slot proposed in it, 0 none */
+    bool ended;         /* LAST proposed, or nothing more to propose */
+    uint32_t empty_run; /* EMPTY in a row while pending */
+    uint64_t build;     /* number of the build asked for, 0 none */
     uint64_t build_slot;
     struct hash build_parent;
     uint64_t build_asked_us;
-    uint64_t build_time_ms;            /* timestamp the payload was asked for */
-    uint32_t half;                     /* transactions at most in the next block, 0: no limit */
-    bool building;                     /* `build` is not yet answered */
+    uint64_t build_time_ms; /* timestamp the payload was asked for */
+    uint32_t half;          /* transactions at most in the next block, 0: no limit */
+    bool building;          /* `build` is not yet answered */
     bool has_payload;
-    struct built_payload payload;      /* the freshest one for build_slot on build_parent */
+    struct built_payload payload; /* the freshest one for build_slot on build_parent */
     uint64_t payload_time_ms;
 };
 
 struct core {
     struct core_config config;
-    const struct epoch_config *epoch;  /* &config.epoch */
+    const struct epoch_config *epoch; /* &config.epoch */
     uint32_t n;
     uint32_t self_bit;
     uint64_t now_us;
     uint64_t wall_ms;
     uint64_t deadline_us;
-    uint64_t random;                   /* jitter only; seeded from the instance id */
+    uint64_t random; /* jitter only; seeded from the instance id */
 
     uint64_t cur;
     uint64_t entered_us;
-    uint64_t highest_final;            /* slot of the highest finalize certificate held */
-    struct certificate final_cert;     /* that certificate; slot 0: none */
-    uint32_t root;                     /* block record of the last delivered final block */
-    uint64_t highest_notarized;        /* slot of the highest notarize certificate held */
+    uint64_t highest_final;        /* slot of the highest finalize certificate held */
+    struct certificate final_cert; /* that certificate; slot 0: none */
+    uint32_t root;                 /* block record of the last delivered final block */
+    uint64_t highest_notarized;    /* slot of the highest notarize certificate held */
     uint64_t highest_signed;
 
-    bool started;                      /* a quorum was connected, or nobody waits for it any more */
-    uint32_t last_verdict;             /* readiness at the end of the last step */
-    bool stopped;                      /* signs nothing for good */
-    bool disk_failed;                  /* until a later write succeeds */
+    bool started;          /* a quorum was connected, or nobody waits for it any more */
+    uint32_t last_verdict; /* readiness at the end of the last step */
+    bool stopped;          /* signs nothing for good */
+    bool disk_failed;      /* until a later write succeeds */
     bool amnesiac;
     bool cleared_pending;
-    uint64_t cleared_seq;              /* write that clears the amnesia */
-    bool asking;                       /* the first signature waits */
-    uint64_t quorum_since_us;          /* a quorum is connected since; 0: not */
-    uint64_t floor_slot;               /* nothing at or below it is signed */
-    uint64_t start_root;               /* root at the start: the journal may be pruned up to it */
+    uint64_t cleared_seq;     /* write that clears the amnesia */
+    bool asking;              /* the first signature waits */
+    uint64_t quorum_since_us; /* a quorum is connected since; 0: not */
+    uint64_t floor_slot;      /* nothing at or below it is signed */
+    uint64_t start_root;      /* root at the start: the journal may be pruned up to it */
     uint8_t nonce[32];
     uint64_t amnesia_asked_us;
-    bool signed_any;                   /* in this run */
+    bool signed_any; /* in this run */
 
     uint32_t driver_not_ready;
     bool pending;
@@ -190,7 +190,7 @@ struct core {
     bool status_due;
     uint64_t resend_us, resend_wait_us;
 
-    uint64_t sequence;                 /* last write sequence given out */
+    uint64_t sequence; /* last write sequence given out */
     uint64_t persisted;
     uint64_t builds;
     struct lead lead;
@@ -205,7 +205,7 @@ struct core {
     /* collected during one step */
     struct effects *out;
     struct vote step_vote[LIMIT_STEP_VOTES];
-    struct message step_message;       /* that carries them: never short of scratch */
+    struct message step_message; /* that carries them: never short of scratch */
     int step_reason[LIMIT_STEP_VOTES];
     uint32_t step_votes;
     const struct certificate *step_cert[LIMIT_STEP_VOTES * 3];
@@ -213,14 +213,14 @@ struct core {
     bool step_proposing;
     uint64_t step_proposing_turn;
     bool step_amnesiac, step_cleared;
-    bool step_more;                    /* ended early: go on at the next tick */
+    bool step_more; /* ended early: go on at the next tick */
     size_t scratch_used;
 
     /* records */
     struct index slot_index, turn_index, block_index;
     uint32_t slots_used, blocks_used, turns_used;
-    uint32_t *slot_free, *block_free, *turn_free;     /* stacks */
-    uint32_t *slot_list, *block_list, *turn_list;     /* in use, unordered */
+    uint32_t *slot_free, *block_free, *turn_free; /* stacks */
+    uint32_t *slot_list, *block_list, *turn_list; /* in use, unordered */
     uint32_t spill_free[SYSTEM_SPILLS];
     uint32_t spills_free;
     struct slot_record *slot;
@@ -229,7 +229,7 @@ struct core {
     struct cached_signature *cache;
     uint8_t *spill;
     uint8_t *scratch;
-    uint8_t *leaders;                  /* rotation table */
+    uint8_t *leaders; /* rotation table */
     uint32_t leaders_n;
 };
 
@@ -250,7 +250,8 @@ void *scratch_take(struct core *c, size_t n); /* zeroed; NULL when used up in th
 /* A copy that outlives the record until the next step; NULL when there is no room. */
 const struct block_head *head_copy(struct core *c, const struct block_head *head);
 
-/* ---- chain.c: block records and what is known of them ----------------------------------------- */
+/* ---- chain.c: block records and what is known of them -----------------------------------------
+ */
 struct block_record *block_parent(struct core *c, const struct block_record *b);
 struct block_record *block_root(struct core *c);
 bool block_executed(struct core *c, const struct block_record *b);
@@ -271,35 +272,44 @@ struct block_record *chain_notarized_at(struct core *c, uint64_t slot);
 /* N4 but for execution: parent proved, emptiness between proved, as listed. */
 bool chain_justified(struct core *c, const struct block_record *b, const struct block_record *p);
 /* A certificate is held for each skip that the block lists, at or before the slot it names: else a
- * leader could list the first slot of a turn that was skipped later, and have its leader benched. */
+ * leader could list the first slot of a turn that was skipped later, and have its leader benched.
+ */
 bool chain_skips_proved(struct core *c, const struct block_record *b);
 /* void(t, p) for every slot strictly between p and s (CONSENSUS 3). */
 bool chain_gap_void(struct core *c, const struct block_record *p, uint64_t s);
 
-/* ---- validity.c -------------------------------------------------------------------------------- */
-bool validity_check(struct core *c, const struct block_record *b, const struct block_record *parent);
+/* ---- validity.c --------------------------------------------------------------------------------
+ */
+bool validity_check(struct core *c, const struct block_record *b,
+                    const struct block_record *parent);
 /* The upper bound of the timestamp, by the own wall clock (CONSENSUS 2). */
-bool validity_timely(const struct core *c, const struct block_record *b, const struct block_record *parent);
+bool validity_timely(const struct core *c, const struct block_record *b,
+                     const struct block_record *parent);
 
-/* ---- tally.c, signature.c ----------------------------------------------------------------------- */
-bool signature_good(struct core *c, const struct hash *digest, const struct signature *sig, int member);
+/* ---- tally.c, signature.c -----------------------------------------------------------------------
+ */
+bool signature_good(struct core *c, const struct hash *digest, const struct signature *sig,
+                    int member);
 void tally_vote_in(struct core *c, const struct vote *v, int from);
 void tally_own(struct core *c, struct slot_record *r, int kind);
 void tally_certificate(struct core *c, const struct certificate *cert, int from);
 /* Every signature of a certificate whose form is right. */
 bool certificate_good(struct core *c, const struct certificate *cert);
-uint32_t tally_mask(const struct core *c, const struct slot_record *r, int kind, const struct hash *block);
+uint32_t tally_mask(const struct core *c, const struct slot_record *r, int kind,
+                    const struct hash *block);
 bool admitted(const struct core *c, uint64_t slot);
 bool own_has(const struct core *c, uint64_t slot, int kind);
 
-/* ---- sign.c: the only place that signs --------------------------------------------------------- */
+/* ---- sign.c: the only place that signs ---------------------------------------------------------
+ */
 bool sign_notarize(struct core *c, struct block_record *b);
 bool sign_skip(struct core *c, uint64_t slot, int reason);
 bool sign_finalize(struct core *c, struct block_record *b);
 bool sign_proposal(struct core *c, struct block_head *head);
 bool sign_allowed(const struct core *c);
 
-/* ---- advance.c, finality.c, bench.c ------------------------------------------------------------- */
+/* ---- advance.c, finality.c, bench.c -------------------------------------------------------------
+ */
 bool advance(struct core *c);
 bool turn_skipped(const struct core *c, uint64_t slot);
 void finality_learn(struct core *c, const struct certificate *cert);
@@ -309,7 +319,8 @@ bool bench_is(const struct core *c, uint64_t turn);
 void bench_encode(const struct bench *b, uint8_t out[BENCH_BYTES]);
 bool bench_decode(struct bench *b, const uint8_t *in, size_t n);
 
-/* ---- timing.c: definitions of CONSENSUS 6; stall.c: reasons to skip ------------------------------- */
+/* ---- timing.c: definitions of CONSENSUS 6; stall.c: reasons to skip
+ * ------------------------------- */
 uint64_t timing_interval_due(struct core *c, uint64_t slot, const struct block_record *parent);
 uint64_t timing_grace(const struct core *c);
 uint64_t timing_build_budget(const struct core *c);
@@ -318,9 +329,9 @@ uint64_t timing_delta(const struct core *c);
 uint64_t timing_delta_leader(const struct core *c, int leader);
 uint64_t timing_silent_limit(const struct core *c, int member);
 uint64_t timing_status_every(const struct core *c);
-uint64_t timing_turns_unfinal(const struct core *c);  /* c of CONSENSUS 6 */
+uint64_t timing_turns_unfinal(const struct core *c); /* c of CONSENSUS 6 */
 uint64_t timing_factor(const struct core *c);
-uint32_t timing_unheard(const struct core *c);        /* mask */
+uint32_t timing_unheard(const struct core *c); /* mask */
 bool timing_quorum_heard(const struct core *c);
 void timing_want(struct core *c, uint64_t at_us);
 /* `act` false: only says when it wants to look again. */
@@ -329,7 +340,8 @@ bool stall_check(struct core *c, bool act);
 void stall_view(struct core *c, struct core_view *v);
 void stall_put_off(struct core *c, uint64_t late_us);
 
-/* ---- lead.c, bundle.c, amnesia.c ------------------------------------------------------------------ */
+/* ---- lead.c, bundle.c, amnesia.c
+ * ------------------------------------------------------------------ */
 bool lead_drive(struct core *c);
 void lead_built(struct core *c, const struct built_payload *p);
 void lead_resend(struct core *c, int to);
@@ -347,7 +359,8 @@ void amnesia_drive(struct core *c);
 void amnesia_found(struct core *c);
 void own_signature_seen(struct core *c, uint64_t slot, int kind, const struct hash *block);
 
-/* ---- output.c --------------------------------------------------------------------------------------- */
+/* ---- output.c
+ * --------------------------------------------------------------------------------------- */
 struct effect *effect_new(struct core *c, enum effect_kind kind);
 struct message *message_new(struct core *c, enum message_kind kind);
 void effect_send(struct core *c, int to, uint64_t gate, const struct message *m);
@@ -357,7 +370,8 @@ void output_status(struct core *c, bool now);
 void output_flush(struct core *c);
 void step_keep_cert(struct core *c, const struct certificate *cert);
 
-/* ---- slots and turns (rotation.c has the leaders) --------------------------------------------------- */
+/* ---- slots and turns (rotation.c has the leaders)
+ * --------------------------------------------------- */
 static inline uint64_t turn_of(const struct core *c, uint64_t slot)
 {
     /* Defined for s >= 1 only: the anchor belongs to no turn (CONSENSUS 2). */

@@ -71,7 +71,8 @@ struct hash core_digest(const struct core *core)
     put_u64(&k, c->persisted);
     put_u64(&k, c->floor_slot);
     put_u64(&k, (uint64_t)c->stopped | (uint64_t)c->amnesiac << 1 | (uint64_t)c->asking << 2 |
-                    (uint64_t)c->disk_failed << 3 | (uint64_t)c->pending << 4 | (uint64_t)c->draining << 5);
+                    (uint64_t)c->disk_failed << 3 | (uint64_t)c->pending << 4 |
+                    (uint64_t)c->draining << 5);
     put_u64(&k, c->lead.turn);
     put_u64(&k, c->lead.proposed);
     put_u64(&k, c->lead.build);

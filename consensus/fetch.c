@@ -128,7 +128,8 @@ void chain_fetch(struct core *c)
     }
     for (uint32_t i = 0; i < c->blocks_used; i++) {
         struct block_record *b = &c->block[c->block_list[i]];
-        if (b != block_root(c) && (room || slot_is_near(c, b->head.header.slot)) && !fetch_block(c, b)) {
+        if (b != block_root(c) && (room || slot_is_near(c, b->head.header.slot)) &&
+            !fetch_block(c, b)) {
             return;
         }
     }

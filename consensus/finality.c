@@ -42,7 +42,8 @@ static struct block_record *deliverable(struct core *c)
     struct block_record *best = NULL;
     for (uint32_t i = 0; i < c->slots_used; i++) {
         struct slot_record *r = &c->slot[c->slot_list[i]];
-        if ((r->has_cert & 1u << FINALIZE) == 0 || (best != NULL && r->slot < best->head.header.slot)) {
+        if ((r->has_cert & 1u << FINALIZE) == 0 ||
+            (best != NULL && r->slot < best->head.header.slot)) {
             continue;
         }
         struct block_record *b = block_find(c, &r->cert[FINALIZE].block);
@@ -54,7 +55,8 @@ static struct block_record *deliverable(struct core *c)
 }
 
 /* The child of `from` on the way to `to`. */
-static struct block_record *step_towards(struct core *c, const struct block_record *from, struct block_record *to)
+static struct block_record *step_towards(struct core *c, const struct block_record *from,
+                                         struct block_record *to)
 {
     struct block_record *b = to;
     while (b != NULL) {
@@ -152,7 +154,8 @@ void finality_deliver(struct core *c)
             break;
         }
         if (block_executed(c, b)) {
-            b->run = RUN_VALID; /* an EMPTY block keeps its parent's verdict when that is forgotten */
+            b->run =
+                RUN_VALID; /* an EMPTY block keeps its parent's verdict when that is forgotten */
         }
         c->root = (uint32_t)(b - c->block);
     }

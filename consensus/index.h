@@ -8,12 +8,12 @@
 
 struct index_entry {
     uint64_t key;
-    uint32_t record_plus_1;   /* 0: free */
+    uint32_t record_plus_1; /* 0: free */
 };
 
 struct index {
     struct index_entry *entry;
-    uint32_t mask;            /* capacity - 1, capacity a power of two > 1.5 * records */
+    uint32_t mask; /* capacity - 1, capacity a power of two > 1.5 * records */
 };
 
 /* Walks the records of a key: start with *at = 0; UINT32_MAX when there is none left. */

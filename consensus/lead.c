@@ -4,7 +4,8 @@
 
 enum { MS = 1000, PROPOSING_AHEAD = 2, READY_HEARD_US = 1000 * MS };
 
-/* ---- readiness --------------------------------------------------------------------------------- */
+/* ---- readiness ---------------------------------------------------------------------------------
+ */
 
 /* More than `depth` blocks known as notarized wait for their header or execution here. A single one
  * always may: certificates often arrive before the own client has answered. How far the delivered
@@ -17,7 +18,8 @@ static bool behind(struct core *c)
         waiting += b->notarized && !block_executed(c, b);
     }
     struct slot_record *top = slot_find(c, c->highest_notarized);
-    bool unknown = top != NULL && (top->has_cert & 1u << NOTARIZE) != 0 && block_find(c, &top->cert[NOTARIZE].block) == NULL;
+    bool unknown = top != NULL && (top->has_cert & 1u << NOTARIZE) != 0 &&
+                   block_find(c, &top->cert[NOTARIZE].block) == NULL;
     return waiting + (unknown ? 1 : 0) > c->epoch->params.depth;
 }
 
@@ -39,14 +41,16 @@ bool other_ready(const struct core *c)
     for (uint64_t t = turn + 1; t <= turn + c->n; t++) {
         int leader = rotation_leader(c, t);
         const struct peer_state *p = &c->peer[leader];
-        if (leader != c->config.self && p->has_status && p->not_ready == 0 && p->heard_us + READY_HEARD_US > c->now_us) {
+        if (leader != c->config.self && p->has_status && p->not_ready == 0 &&
+            p->heard_us + READY_HEARD_US > c->now_us) {
             return true;
         }
     }
     return false;
 }
 
-/* ---- PROPOSING: once per turn, written ahead (T7) ------------------------------------------------- */
+/* ---- PROPOSING: once per turn, written ahead (T7)
+ * ------------------------------------------------- */
 
 static struct turn_record *announce(struct core *c, uint64_t turn)
 {
@@ -70,11 +74,13 @@ void lead_prepare(struct core *c)
     }
 }
 
-/* ---- what to build on, and when ------------------------------------------------------------------- */
+/* ---- what to build on, and when
+ * ------------------------------------------------------------------- */
 
 static bool may_propose(struct core *c, uint64_t turn, uint64_t s)
 {
-    if (c->lead.ended || s > turn_last(c, turn) || s > c->cur + c->epoch->params.depth || turn_skipped(c, s)) {
+    if (c->lead.ended || s > turn_last(c, turn) || s > c->cur + c->epoch->params.depth ||
+        turn_skipped(c, s)) {
         return false;
     }
     /* An own skip in this turn that nothing excuses: the rest of the turn is not ours. */
@@ -93,11 +99,13 @@ static bool cannot_finish(struct core *c, uint64_t turn)
         const struct slot_record *r = u > c->highest_final ? slot_find(c, u) : NULL;
         mask |= r != NULL ? tally_mask(c, r, SKIP, NULL) : 0;
     }
-    return c->cur > turn_first(c, turn) && members_weight(c->epoch, mask) > c->epoch->total - c->epoch->quorum;
+    return c->cur > turn_first(c, turn) &&
+           members_weight(c->epoch, mask) > c->epoch->total - c->epoch->quorum;
 }
 
 /* The timestamp rule: parent + step, or whole steps later when the wall clock ran ahead. */
-static uint64_t timestamp_for(const struct core *c, const struct block_record *parent, uint64_t due_us)
+static uint64_t timestamp_for(const struct core *c, const struct block_record *parent,
+                              uint64_t due_us)
 {
     uint64_t step = c->epoch->params.block_time_ms;
     uint64_t least = parent->head.header.timestamp_ms + step;
@@ -109,7 +117,8 @@ static uint64_t timestamp_for(const struct core *c, const struct block_record *p
     return least + behind_ms / step * step;
 }
 
-static void ask_build(struct core *c, uint64_t s, const struct block_record *parent, uint64_t due_us)
+static void ask_build(struct core *c, uint64_t s, const struct block_record *parent,
+                      uint64_t due_us)
 {
     struct lead *l = &c->lead;
     struct effect *e = effect_new(c, EFFECT_BUILD);
@@ -147,9 +156,11 @@ void lead_built(struct core *c, const struct built_payload *p)
     }
 }
 
-/* ---- making a block --------------------------------------------------------------------------------- */
+/* ---- making a block
+ * --------------------------------------------------------------------------------- */
 
-static bool skips_between(struct core *c, const struct block_record *parent, uint64_t s, struct system_parts *parts)
+static bool skips_between(struct core *c, const struct block_record *parent, uint64_t s,
+                          struct system_parts *parts)
 {
     const struct header *h = &parent->head.header;
     uint64_t turn = turn_of(c, s);
@@ -192,13 +203,21 @@ static bool make_system(struct core *c, struct block_head *head, const struct bl
     return true;
 }
 
-static void fill_header(struct core *c, struct header *h, uint64_t s, const struct block_record *parent, uint8_t flags)
+static void fill_header(struct core *c, struct header *h, uint64_t s,
+                        const struct block_record *parent, uint8_t flags)
 {
     const struct header *p = &parent->head.header;
     const struct lead *l = &c->lead;
-    *h = (struct header){.chain_id = c->epoch->chain_id, .genesis = c->epoch->genesis, .epoch = c->epoch->epoch,
-                         .config = c->epoch->hash, .slot = s, .flags = flags, .parent_slot = p->slot,
-                         .parent = parent->head.hash, .leader = (uint8_t)c->config.self, .payload_parent = p->payload};
+    *h = (struct header){.chain_id = c->epoch->chain_id,
+                         .genesis = c->epoch->genesis,
+                         .epoch = c->epoch->epoch,
+                         .config = c->epoch->hash,
+                         .slot = s,
+                         .flags = flags,
+                         .parent_slot = p->slot,
+                         .parent = parent->head.hash,
+                         .leader = (uint8_t)c->config.self,
+                         .payload_parent = p->payload};
     if ((flags & FLAG_EMPTY) != 0) {
         h->height = p->height;
         h->payload = p->payload;
@@ -223,7 +242,8 @@ static void send_proposal(struct core *c, const struct block_record *b, int to)
         return;
     }
     m->u.proposal.head = b->head;
-    if (b->head.header.slot == turn_first(c, t->turn) && !bundle_fill(c, &m->u.proposal.justification, to)) {
+    if (b->head.header.slot == turn_first(c, t->turn) &&
+        !bundle_fill(c, &m->u.proposal.justification, to)) {
         return; /* sent again when it is missed */
     }
     effect_send(c, to, t->proposing_seq > c->persisted ? t->proposing_seq : 0, m);
@@ -274,7 +294,8 @@ void lead_resend(struct core *c, int to)
     }
 }
 
-/* ---- early hand-over ---------------------------------------------------------------------------------- */
+/* ---- early hand-over
+ * ---------------------------------------------------------------------------------- */
 
 /* Has any of the last n turns of this chain brought a payload? Else nobody can build, and handing
  * over in circles helps nobody. */
@@ -302,14 +323,15 @@ static uint8_t empty_flags(struct core *c, const struct block_record *parent)
     return (uint8_t)(FLAG_EMPTY | (give_up ? FLAG_LAST : 0));
 }
 
-/* ---- driving ------------------------------------------------------------------------------------------- */
+/* ---- driving
+ * ------------------------------------------------------------------------------------------- */
 
 struct schedule {
-    uint64_t due_us;      /* the interval has passed */
-    uint64_t send_us;     /* not before, when a payload is ready */
-    uint64_t empty_us;    /* no payload by then: EMPTY */
-    uint64_t build_us;    /* ask for the last payload then */
-    bool payload;         /* a payload is wanted at all */
+    uint64_t due_us;   /* the interval has passed */
+    uint64_t send_us;  /* not before, when a payload is ready */
+    uint64_t empty_us; /* no payload by then: EMPTY */
+    uint64_t build_us; /* ask for the last payload then */
+    bool payload;      /* a payload is wanted at all */
 };
 
 static struct schedule schedule_of(struct core *c, uint64_t s, const struct block_record *parent)
@@ -343,7 +365,8 @@ static bool payload_fits(const struct core *c, uint64_t s, const struct block_re
 /* A build is asked for as soon as the parent is executed: that shows early whether the client
  * lives. When it answered, the payload is asked for once more at the build budget before it is
  * due, so that what arrived in between is in it. */
-static void ask_in_time(struct core *c, uint64_t s, const struct block_record *parent, const struct schedule *x)
+static void ask_in_time(struct core *c, uint64_t s, const struct block_record *parent,
+                        const struct schedule *x)
 {
     const struct lead *l = &c->lead;
     bool asked = payload_fits(c, s, parent);

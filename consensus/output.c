@@ -4,7 +4,8 @@
 struct effect *effect_new(struct core *c, enum effect_kind kind)
 {
     /* The last places are kept for what a step must not lose: its write and the votes behind it. */
-    bool votes = kind == EFFECT_SEND && c->out->n > 0 && c->out->effect[c->out->n - 1].kind == EFFECT_PERSIST;
+    bool votes = kind == EFFECT_SEND && c->out->n > 0 &&
+                 c->out->effect[c->out->n - 1].kind == EFFECT_PERSIST;
     uint32_t kept = kind == EFFECT_PERSIST || votes ? 0 : 2;
     if (c->out->n + kept >= LIMIT_CORE_EFFECTS) {
         c->step_more = true;
@@ -20,7 +21,8 @@ static void message_fill(struct core *c, struct message *m, enum message_kind ki
 {
     memset(m, 0, sizeof *m);
     m->kind = kind;
-    m->has_status = kind == MSG_STATUS || kind == MSG_VOTES || kind == MSG_PROPOSAL || kind == MSG_BUNDLE;
+    m->has_status =
+        kind == MSG_STATUS || kind == MSG_VOTES || kind == MSG_PROPOSAL || kind == MSG_BUNDLE;
     if (m->has_status) {
         core_get_status(c, &m->status);
     }

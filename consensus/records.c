@@ -199,7 +199,8 @@ struct block_record *block_new(struct core *c, const struct block_head *head)
         return NULL;
     }
     /* Room for a long section is made before a record is chosen: it may free one. */
-    if (head->system.n > SYSTEM_INLINE && c->spills_free == 0 && !free_spill(c, head->header.slot)) {
+    if (head->system.n > SYSTEM_INLINE && c->spills_free == 0 &&
+        !free_spill(c, head->header.slot)) {
         return NULL;
     }
     uint32_t i = c->block_free[LIMIT_CORE_RECORDS - 1 - c->blocks_used];

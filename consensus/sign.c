@@ -20,10 +20,13 @@ static bool sign_digest(struct core *c, const struct hash *digest, struct signat
 }
 
 /* Makes the vote, keeps it, puts it into the step's write. */
-static bool make_vote(struct core *c, struct slot_record *r, int kind, const struct hash *block, int reason)
+static bool make_vote(struct core *c, struct slot_record *r, int kind, const struct hash *block,
+                      int reason)
 {
-    struct vote v = {.kind = (uint8_t)(kind + 1), .signer = (uint8_t)c->config.self,
-                     .epoch = c->epoch->epoch, .slot = r->slot};
+    struct vote v = {.kind = (uint8_t)(kind + 1),
+                     .signer = (uint8_t)c->config.self,
+                     .epoch = c->epoch->epoch,
+                     .slot = r->slot};
     if (block != NULL) {
         v.block = *block;
     }
@@ -34,18 +37,20 @@ static bool make_vote(struct core *c, struct slot_record *r, int kind, const str
     r->own[kind] = v;
     c->step_reason[c->step_votes] = reason;
     c->step_vote[c->step_votes++] = v;
-    c->pending_own[c->pending_own_n++] = (struct pending_vote){c->sequence + 1, r->slot, (uint8_t)kind};
+    c->pending_own[c->pending_own_n++] =
+        (struct pending_vote){c->sequence + 1, r->slot, (uint8_t)kind};
     c->highest_signed = max_u64(c->highest_signed, r->slot);
     c->signed_any = true;
     return true;
 }
 
 /* N4 at the first slot of a turn. */
-static bool parent_justified_first(struct core *c, const struct block_record *b, const struct block_record *p)
+static bool parent_justified_first(struct core *c, const struct block_record *b,
+                                   const struct block_record *p)
 {
     uint64_t s = b->head.header.slot;
-    if (c->cur != s || (p != block_root(c) && !p->notarized) || !block_executed(c, p) || !chain_gap_void(c, p, s) ||
-        !chain_skips_proved(c, b)) {
+    if (c->cur != s || (p != block_root(c) && !p->notarized) || !block_executed(c, p) ||
+        !chain_gap_void(c, p, s) || !chain_skips_proved(c, b)) {
         return false;
     }
     if (p->head.header.slot < c->highest_final) {
@@ -58,14 +63,17 @@ static bool parent_justified_first(struct core *c, const struct block_record *b,
 }
 
 /* N4 inside a turn. */
-static bool parent_justified_inside(struct core *c, const struct block_record *b, const struct block_record *p)
+static bool parent_justified_inside(struct core *c, const struct block_record *b,
+                                    const struct block_record *p)
 {
     const struct header *h = &p->head.header;
-    if (h->slot != b->head.header.slot - 1 || (h->flags & FLAG_LAST) != 0 || h->attempt != b->head.header.attempt) {
+    if (h->slot != b->head.header.slot - 1 || (h->flags & FLAG_LAST) != 0 ||
+        h->attempt != b->head.header.attempt) {
         return false;
     }
     struct slot_record *r = slot_find(c, h->slot);
-    bool voted = r != NULL && r->own[NOTARIZE].kind != 0 && hash_equal(&r->own[NOTARIZE].block, &p->head.hash);
+    bool voted = r != NULL && r->own[NOTARIZE].kind != 0 &&
+                 hash_equal(&r->own[NOTARIZE].block, &p->head.hash);
     return voted || p->notarized || p == block_root(c);
 }
 
@@ -216,6 +224,8 @@ bool sign_finalize(struct core *c, struct block_record *b)
 
 bool sign_proposal(struct core *c, struct block_head *head)
 {
-    struct hash digest = propose_digest(c->epoch, head->header.slot, head->header.attempt, &head->hash);
-    return sign_allowed(c) && head->header.slot > c->floor_slot && sign_digest(c, &digest, &head->signature);
+    struct hash digest =
+        propose_digest(c->epoch, head->header.slot, head->header.attempt, &head->hash);
+    return sign_allowed(c) && head->header.slot > c->floor_slot &&
+           sign_digest(c, &digest, &head->signature);
 }

@@ -11,7 +11,8 @@ static struct hash cache_key(const struct hash *digest, const struct signature *
     return keccak256(both, sizeof both);
 }
 
-bool signature_good(struct core *c, const struct hash *digest, const struct signature *sig, int member)
+bool signature_good(struct core *c, const struct hash *digest, const struct signature *sig,
+                    int member)
 {
     if (member < 0 || (uint32_t)member >= c->n) {
         return false;

@@ -8,13 +8,13 @@ enum { MS = 1000, TIMER_CAP_US = 30000 * MS };
 struct deadlines {
     int leader;
     uint64_t factor;
-    bool calm;               /* c < n: suspicion may speak */
-    bool proposal;           /* a valid proposal with body is here */
+    bool calm;     /* c < n: suspicion may speak */
+    bool proposal; /* a valid proposal with body is here */
     uint64_t proposal_us;
-    uint64_t late_us;        /* absolute */
+    uint64_t late_us; /* absolute */
     uint64_t stuck_from_us;
-    uint64_t stuck_us;       /* absolute */
-    uint64_t half_stuck_us;  /* absolute */
+    uint64_t stuck_us;      /* absolute */
+    uint64_t half_stuck_us; /* absolute */
     struct slot_record *record;
 };
 
@@ -24,7 +24,8 @@ static const struct block_record *valid_proposal(struct core *c)
     struct slot_record *r = slot_find(c, c->cur);
     for (int k = 0; r != NULL && k < SLOT_BLOCKS; k++) {
         struct block_record *b = r->block[k] == NONE ? NULL : &c->block[r->block[k]];
-        if (b == NULL || b->form != FORM_VALID || b->body != BODY_GOOD || (!b->proposed && !b->notarized)) {
+        if (b == NULL || b->form != FORM_VALID || b->body != BODY_GOOD ||
+            (!b->proposed && !b->notarized)) {
             continue;
         }
         struct block_record *p = block_parent(c, b);
@@ -58,14 +59,18 @@ static void compute(struct core *c, struct deadlines *d)
     if (first && leader_below) {
         lead_in += 2 * delta + timing_execution_budget(c);
     }
-    const struct block_record *parent = first ? chain_parent(c, c->cur, false) : chain_notarized_at(c, c->cur - 1);
+    const struct block_record *parent =
+        first ? chain_parent(c, c->cur, false) : chain_notarized_at(c, c->cur - 1);
     uint64_t due = c->entered_us;
     if (parent != NULL) {
-        due = timing_interval_due(c, c->cur, parent) + (first && d->leader != c->config.self ? 2 * delta : 0);
+        due = timing_interval_due(c, c->cur, parent) +
+              (first && d->leader != c->config.self ? 2 * delta : 0);
     }
-    d->late_us = max_u64(c->entered_us + capped(d->factor * lead_in), due) + capped(d->factor * timing_grace(c));
+    d->late_us = max_u64(c->entered_us + capped(d->factor * lead_in), due) +
+                 capped(d->factor * timing_grace(c));
     bool certified = d->record != NULL && (d->record->has_cert & 1u << NOTARIZE) != 0;
-    uint64_t patience = capped(d->factor * (2 * delta + timing_execution_budget(c)) * (certified ? 4 : 1));
+    uint64_t patience =
+        capped(d->factor * (2 * delta + timing_execution_budget(c)) * (certified ? 4 : 1));
     d->stuck_from_us = max_u64(d->late_us, d->proposal_us);
     d->stuck_us = d->stuck_from_us + patience;
     d->half_stuck_us = d->stuck_from_us + patience / 2;
@@ -97,7 +102,8 @@ static bool stuck(struct core *c, bool act, const struct deadlines *d)
 static bool head_stall(struct core *c, bool act)
 {
     uint64_t configured = c->config.head_stall_us == 0 ? 1000 * MS : c->config.head_stall_us;
-    uint64_t limit = capped(timing_factor(c) * max_u64(24 * timing_delta(c), max_u64(1000 * MS, configured)));
+    uint64_t limit =
+        capped(timing_factor(c) * max_u64(24 * timing_delta(c), max_u64(1000 * MS, configured)));
     uint64_t turn = turn_of(c, c->cur);
     for (uint32_t i = 0; i < c->blocks_used; i++) {
         const struct block_record *b = &c->block[c->block_list[i]];
@@ -168,7 +174,8 @@ static bool follow(struct core *c, bool act, const struct deadlines *d)
 static bool invalid(struct core *c)
 {
     const struct block_record *b = chain_notarized_at(c, c->cur);
-    return b != NULL && b != block_root(c) && block_chain_invalid(c, b) && sign_skip(c, c->cur, SKIP_INVALID);
+    return b != NULL && b != block_root(c) && block_chain_invalid(c, b) &&
+           sign_skip(c, c->cur, SKIP_INVALID);
 }
 
 /* Is this leader so silent, or known to be absent, that its turn may be skipped ahead? */
@@ -206,7 +213,8 @@ static bool ahead_of_time(struct core *c, bool act, const struct deadlines *d)
 static bool proposing_found(struct core *c, const struct deadlines *d)
 {
     const struct turn_record *t = turn_find(c, turn_of(c, c->cur));
-    return d->leader == c->config.self && t != NULL && t->proposing_found && sign_skip(c, c->cur, SKIP_PROPOSING);
+    return d->leader == c->config.self && t != NULL && t->proposing_found &&
+           sign_skip(c, c->cur, SKIP_PROPOSING);
 }
 
 /* Not ready, while another leader of the next n turns is: give the own turns away in time. */

@@ -3,7 +3,8 @@
 
 enum { DRIVE_ROUNDS = 64 };
 
-/* ---- peers ------------------------------------------------------------------------------------------ */
+/* ---- peers
+ * ------------------------------------------------------------------------------------------ */
 
 static void take_status(struct core *c, const struct status *s, int from)
 {
@@ -22,7 +23,8 @@ static void take_status(struct core *c, const struct status *s, int from)
     p->pending = s->pending;
 }
 
-static void report_proposals(struct core *c, const struct block_record *a, const struct block_head *b)
+static void report_proposals(struct core *c, const struct block_record *a,
+                             const struct block_head *b)
 {
     struct slot_record *r = slot_find(c, b->header.slot);
     struct effect *e = r == NULL || r->evidence_sent ? NULL : effect_new(c, EFFECT_EVIDENCE);
@@ -72,7 +74,8 @@ static void on_proposal(struct core *c, const struct message *m, int from)
         return;
     }
     /* Inside a turn nothing is listed: what is long there is no block. */
-    if (!wanted && head->system.n > SYSTEM_INLINE && h->slot != turn_first(c, turn_of(c, h->slot))) {
+    if (!wanted && head->system.n > SYSTEM_INLINE &&
+        h->slot != turn_first(c, turn_of(c, h->slot))) {
         return;
     }
     if (!proposal_signed(c, head)) {
@@ -165,7 +168,8 @@ static void on_peer(struct core *c, int peer, bool up, bool reset)
     }
 }
 
-/* ---- the own machine ----------------------------------------------------------------------------------- */
+/* ---- the own machine
+ * ----------------------------------------------------------------------------------- */
 
 static void on_body(struct core *c, const struct hash *hash, bool ok)
 {
@@ -175,7 +179,8 @@ static void on_body(struct core *c, const struct hash *hash, bool ok)
     }
 }
 
-static void on_executed(struct core *c, const struct hash *hash, enum verdict verdict, uint64_t took_us)
+static void on_executed(struct core *c, const struct hash *hash, enum verdict verdict,
+                        uint64_t took_us)
 {
     c->execution_us[c->executions++ % EXECUTION_SAMPLES] = took_us;
     struct block_record *b = block_find(c, hash);
@@ -219,7 +224,8 @@ static void on_persisted(struct core *c, uint64_t sequence)
 
 static void on_health(struct core *c, const struct event *ev)
 {
-    bool changed = c->pending != ev->u.health.pending || c->driver_not_ready != ev->u.health.not_ready ||
+    bool changed = c->pending != ev->u.health.pending ||
+                   c->driver_not_ready != ev->u.health.not_ready ||
                    c->draining != ev->u.health.draining;
     if (ev->u.health.pending && !c->pending) {
         c->pending_us = c->now_us;
@@ -280,7 +286,8 @@ static void on_event(struct core *c, const struct event *ev)
     }
 }
 
-/* ---- driving ---------------------------------------------------------------------------------------------- */
+/* ---- driving
+ * ---------------------------------------------------------------------------------------------- */
 
 static bool finalize_all(struct core *c)
 {
@@ -315,7 +322,8 @@ static bool notarize_all(struct core *c)
     return signed_one;
 }
 
-/* At the very start nobody is late: the interval begins when a quorum is connected, or after 2 s. */
+/* At the very start nobody is late: the interval begins when a quorum is connected, or after 2 s.
+ */
 static void hold_start(struct core *c)
 {
     uint32_t weight = c->self_bit == 0 ? 0 : c->epoch->member[c->config.self].weight;

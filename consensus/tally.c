@@ -23,7 +23,8 @@ bool admitted(const struct core *c, uint64_t slot)
     return turn <= now + c->n && slot <= turn_first(c, turn) + ahead;
 }
 
-uint32_t tally_mask(const struct core *c, const struct slot_record *r, int kind, const struct hash *block)
+uint32_t tally_mask(const struct core *c, const struct slot_record *r, int kind,
+                    const struct hash *block)
 {
     uint32_t mask = 0;
     for (uint32_t i = 0; i < c->n; i++) {
@@ -65,7 +66,8 @@ static void report_votes(struct core *c, struct slot_record *r, int kind, const 
 
 /* Checks the unchecked votes of a would-be certificate; bad ones are taken out, their senders
  * banned. The mask of good ones is returned. */
-static uint32_t check_votes(struct core *c, struct slot_record *r, int kind, const struct hash *block, uint32_t mask)
+static uint32_t check_votes(struct core *c, struct slot_record *r, int kind,
+                            const struct hash *block, uint32_t mask)
 {
     struct hash digest = vote_digest(c->epoch, (uint8_t)(kind + 1), r->slot, block);
     uint32_t good = 0;
@@ -87,7 +89,8 @@ static uint32_t check_votes(struct core *c, struct slot_record *r, int kind, con
 
 static void learn(struct core *c, const struct certificate *cert);
 
-static void try_certificate(struct core *c, struct slot_record *r, int kind, const struct hash *block)
+static void try_certificate(struct core *c, struct slot_record *r, int kind,
+                            const struct hash *block)
 {
     if (kind != SKIP && (r->has_cert & 1u << kind) != 0) {
         return;
@@ -104,7 +107,8 @@ static void try_certificate(struct core *c, struct slot_record *r, int kind, con
     if (cert == NULL) {
         return;
     }
-    *cert = (struct certificate){.kind = (uint8_t)(kind + 1), .epoch = c->epoch->epoch, .slot = r->slot, .signers = mask};
+    *cert = (struct certificate){
+        .kind = (uint8_t)(kind + 1), .epoch = c->epoch->epoch, .slot = r->slot, .signers = mask};
     if (kind != SKIP) {
         cert->block = *block;
     }
@@ -119,7 +123,8 @@ static void try_certificate(struct core *c, struct slot_record *r, int kind, con
 
 void tally_vote_in(struct core *c, const struct vote *v, int from)
 {
-    if (v->signer != from || v->epoch != c->epoch->epoch || v->kind < VOTE_NOTARIZE || v->kind > VOTE_FINALIZE) {
+    if (v->signer != from || v->epoch != c->epoch->epoch || v->kind < VOTE_NOTARIZE ||
+        v->kind > VOTE_FINALIZE) {
         effect_ban(c, from, "a vote that is not its sender's");
         return;
     }
@@ -132,7 +137,9 @@ void tally_vote_in(struct core *c, const struct vote *v, int from)
     }
     /* Passed turns keep what stands there already; votes alone make no new records for them. */
     bool passed = v->slot != 0 && turn_of(c, v->slot) < turn_of(c, c->cur);
-    struct slot_record *r = !admitted(c, v->slot) ? NULL : passed ? slot_find(c, v->slot) : slot_get(c, v->slot);
+    struct slot_record *r = !admitted(c, v->slot) ? NULL
+                            : passed              ? slot_find(c, v->slot)
+                                                  : slot_get(c, v->slot);
     if (r == NULL) {
         return;
     }
@@ -249,7 +256,8 @@ bool certificate_good(struct core *c, const struct certificate *cert)
     struct hash digest = vote_digest(c->epoch, cert->kind, cert->slot, &cert->block);
     uint32_t k = 0;
     for (uint32_t i = 0; i < c->n; i++) {
-        if ((cert->signers & 1u << i) != 0 && !signature_good(c, &digest, &cert->signature[k++], (int)i)) {
+        if ((cert->signers & 1u << i) != 0 &&
+            !signature_good(c, &digest, &cert->signature[k++], (int)i)) {
             return false;
         }
     }

@@ -4,7 +4,7 @@
 
 enum {
     MS = 1000,
-    DEFAULT_P50_US = 1 * MS,    /* before anything was measured */
+    DEFAULT_P50_US = 1 * MS, /* before anything was measured */
     DEFAULT_P99_US = 4 * MS
 };
 
@@ -39,7 +39,8 @@ static int farthest_needed(const struct core *c)
     while (weight < c->epoch->total - c->epoch->faulty) {
         int best = -1;
         for (uint32_t i = 0; i < c->n; i++) {
-            if ((taken & 1u << i) == 0 && (best < 0 || one_way_p99(c, (int)i) < one_way_p99(c, best))) {
+            if ((taken & 1u << i) == 0 &&
+                (best < 0 || one_way_p99(c, (int)i) < one_way_p99(c, best))) {
                 best = (int)i;
             }
         }
@@ -119,8 +120,8 @@ uint64_t timing_factor(const struct core *c)
 static bool unheard(const struct core *c, uint32_t i)
 {
     const struct peer_state *p = &c->peer[i];
-    return (int)i != c->config.self &&
-           (p->reset || p->heard_us == 0 || c->now_us >= p->heard_us + timing_silent_limit(c, (int)i));
+    return (int)i != c->config.self && (p->reset || p->heard_us == 0 ||
+                                        c->now_us >= p->heard_us + timing_silent_limit(c, (int)i));
 }
 
 uint32_t timing_unheard(const struct core *c)

@@ -30,7 +30,8 @@ static bool follows_parent(const struct core *c, const struct header *h, const s
 /* First slot after the parent that must be void by a skip of the parent's own turn; 0: none. */
 static uint64_t rest_of_turn(const struct core *c, const struct header *p)
 {
-    if (p->slot == 0 || (p->flags & FLAG_LAST) != 0 || p->slot == turn_last(c, turn_of(c, p->slot))) {
+    if (p->slot == 0 || (p->flags & FLAG_LAST) != 0 ||
+        p->slot == turn_last(c, turn_of(c, p->slot))) {
         return 0;
     }
     return p->slot + 1;
@@ -79,7 +80,8 @@ bool validity_check(struct core *c, const struct block_record *b, const struct b
     return skips_listed(c, h, p, &s);
 }
 
-bool validity_timely(const struct core *c, const struct block_record *b, const struct block_record *parent)
+bool validity_timely(const struct core *c, const struct block_record *b,
+                     const struct block_record *parent)
 {
     uint64_t least = parent->head.header.timestamp_ms + c->epoch->params.block_time_ms;
     return b->head.header.timestamp_ms <= max_u64(least, c->wall_ms + 2000);
