@@ -29,6 +29,7 @@
 #include "sequencer/cli/http_client.h"
 
 enum { BENCH_FUNDERS = 10, BENCH_ARRIVALS = 4096, BENCH_RAW = 160, BENCH_SENTENCES = 8 };
+enum { BENCH_TRANSFER_GAS = 21000 };
 
 struct bench_account;
 struct bench_batch;

@@ -93,13 +93,14 @@ static enum err make_account(struct bench *b, uint32_t i)
     return key_address(&a->address, &a->key);
 }
 
-/* At most half of what the ten hold, at most ten ether each. */
+/* Four times an account's share of the load, at the most that each transfer may cost: many loads
+ * in a row do not empty the ten. */
 static void choose_grant(struct bench *b)
 {
-    static const uint64_t ETHER = 1000000000000000000ull;
-    uint64_t ethers = 50000 / b->o.accounts;
-    struct u256 ether = u256_from_u64(ETHER);
-    (void)u256_mul_u64(&b->grant, &ether, ethers < 10 ? ethers : 10);
+    uint64_t share = b->o.rate * b->o.for_ms / 1000 / b->o.accounts;
+    struct u256 cost = b->max_fee;
+    (void)u256_mul_u64(&cost, &b->max_fee, BENCH_TRANSFER_GAS);
+    (void)u256_mul_u64(&b->grant, &cost, 4 * share + 16);
 }
 
 static enum err read_chain(struct bench *b, char *why, size_t why_len)

@@ -55,8 +55,8 @@ static void fund(struct bench *b)
         }
         enter(b, BENCH_LOAD);
     } else if (now_us() - b->phase_us > (uint64_t)FUND_LIMIT_MS * 1000) {
-        cli_fail(CLI_FAILED, "bench: the accounts were not funded within %d s",
-                 FUND_LIMIT_MS / 1000);
+        cli_fail(CLI_FAILED, "bench: the accounts were not funded within %d s; a node said: %s",
+                 FUND_LIMIT_MS / 1000, b->sentence[0].n > 0 ? b->sentence[0].text : "nothing");
         finish(b);
     }
 }

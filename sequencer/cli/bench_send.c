@@ -7,7 +7,7 @@
 #include "proto/tx.h"
 #include "sequencer/cli/bench.h"
 
-enum { DOWN_US = 500000, RETRY_US = 50000, TRANSFER_GAS = 21000 };
+enum { DOWN_US = 500000, RETRY_US = 50000 };
 
 static uint64_t now_us(void)
 {
@@ -217,7 +217,7 @@ bool bench_send(struct bench_account *a, const struct address *to, const struct 
                                  .nonce = a->nonce,
                                  .max_priority_fee = b->tip,
                                  .max_fee = b->max_fee,
-                                 .gas = TRANSFER_GAS,
+                                 .gas = BENCH_TRANSFER_GAS,
                                  .to = *to,
                                  .value = *value};
     if (tx_sign(tx->raw, sizeof tx->raw, &n, &r, &a->key) != OK) {
