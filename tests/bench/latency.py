@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""From submit to final at low load, in `demand` pace: eth_sendRawTransactionSync over a kept
+connection, one transfer at a time, at random moments. Beside it what the client itself takes (the
+same round trip with a question that needs no work) and what two synced writes take here. Prints
+figures, asserts none."""
+
+import argparse
+import http.client
+import json
+import random
+import socket
+import threading
+import time
+
+import machine
+from machine import bars, quantile, quantiles, say
+
+import cluster
+import ethereum
+
+EDGES = [1, 1.5, 2, 2.5, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100, 200]
+ANSWER_S = 30
+WARM_UP = 10
+
+
+class Line:
+    """A kept connection to one node."""
+
+    def __init__(self, url):
+        host, port = url.split("//")[1].split(":")
+        self.connection = http.client.HTTPConnection(host, int(port), timeout=ANSWER_S)
+        self.connection.connect()
+        self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def ask(self, method, *params):
+        """(result, milliseconds from before the bytes leave until the answer is here)"""
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        start = time.perf_counter()
+        self.connection.request("POST", "/", body, {"Content-Type": "application/json"})
+        answer = self.connection.getresponse().read()
+        took = (time.perf_counter() - start) * 1000
+        document = json.loads(answer)
+        if "error" in document:
+            raise cluster.RpcError(document["error"])
+        return document["result"], took
+
+
+class Signer:
+    """Signs outside the measured time."""
+
+    def __init__(self, net, account):
+        self.key = int(net.ready["accounts"][account]["privateKey"], 16)
+        self.to = bytes.fromhex(net.ready["accounts"][9]["address"][2:])
+        self.chain = net.ready["chainId"]
+        self.nonce = 0
+
+    def next(self):
+        raw, _ = ethereum.transfer(self.key, self.nonce, self.to, 1, self.chain)
+        self.nonce += 1
+        return raw
+
+
+def measure(net, options):
+    lines = [Line(url) for url in net.urls]
+    signer = Signer(net, 0)
+    found = {"at the leader": [], "at others": [], "round trip": []}
+    for i in range(options.transfers + WARM_UP):
+        node = i % net.n
+        raw = signer.next()
+        threading.Event().wait(random.uniform(0.5, 1.5) / options.rate)
+        leader = lines[node].ask("baton_status")[0]["leader"]["index"]
+        empty = lines[node].ask("eth_chainId")[1]
+        receipt, took = lines[node].ask("eth_sendRawTransactionSync", raw)
+        cluster.equal(receipt["status"], "0x1", "status of the receipt")
+        if i >= WARM_UP:
+            found["at the leader" if node == leader else "at others"].append(took)
+            found["round trip"].append(empty)
+    return found
+
+
+def inside(net):
+    """Means over all nodes of what their own clocks say."""
+    sums = [net.metrics(i) for i in range(net.n)]
+    parts = []
+    for name in ("intake_ack", "finality", "persist", "execution", "tx_confirm"):
+        count = sum(s[f"baton_{name}_seconds_count"] for s in sums)
+        total = sum(s[f"baton_{name}_seconds_sum"] for s in sums)
+        parts.append(f"{name} {total / count * 1000:.2f}" if count else f"{name} none")
+    say(f"means of the nodes' own metrics, ms: {', '.join(parts)}")
+
+
+def parse():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--nodes", type=int, default=4)
+    p.add_argument("--block-time", default="50ms")
+    p.add_argument("--pace", default="demand")
+    p.add_argument("--transfers", type=int, default=400, metavar="N")
+    p.add_argument("--rate", type=float, default=20, metavar="N", help="about so many a second (20)")
+    return p.parse_args()
+
+
+def main():
+    options = parse()
+    with cluster.Devnet(options.nodes, ["--pace", options.pace, "--block-time",
+                                        options.block_time]) as net:
+        fsync = machine.fsync_ms(net.dir)
+        say(f"machine: {machine.cores()} cores, load average {machine.load():.1f}; fsync "
+            f"{quantiles(fsync, form='{:.2f}')}")
+        say(f"set: {options.nodes} members, {options.pace} pace, block time {options.block_time}, "
+            f"about {options.rate:.0f} transfers/s")
+        found = measure(net, options)
+        both = found["at the leader"] + found["at others"]
+        say(f"submit to final, all nodes:     {quantiles(both, form='{:.2f}')}")
+        for name in ("at the leader", "at others"):
+            say(f"submit to final, {name}: {quantiles(found[name], form='{:.2f}')}")
+        say(bars(both, EDGES))
+        say(f"of that the client's own round trip: {quantiles(found['round trip'], form='{:.2f}')}")
+        say(f"three synced writes in a row here (acknowledgement, notarize, finalize): "
+            f"{3 * quantile(fsync, 0.5):.2f} ms")
+        inside(net)
+        say(f"load average {machine.load():.1f}")
+
+
+if __name__ == "__main__":
+    main()
