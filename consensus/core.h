@@ -194,6 +194,7 @@ struct core {
     uint64_t persisted;
     uint64_t builds;
     struct lead lead;
+    uint32_t build_most; /* transactions at most in the next payload, 0: no limit */
     struct peer_state peer[LIMIT_MEMBERS];
     struct bench bench;
     uint64_t execution_us[EXECUTION_SAMPLES];
@@ -345,6 +346,7 @@ void stall_put_off(struct core *c, uint64_t late_us);
 bool lead_drive(struct core *c);
 void lead_built(struct core *c, const struct built_payload *p);
 void lead_resend(struct core *c, int to);
+void lead_turn_lost(struct core *c, uint64_t turn);
 void lead_prepare(struct core *c);
 uint32_t ready_verdict(struct core *c);
 bool other_ready(const struct core *c);

@@ -139,7 +139,7 @@ static void ask_build(struct core *c, uint64_t s, const struct block_record *par
     e->u.build.parent_state = h->state_root;
     e->u.build.parent_height = h->height;
     e->u.build.timestamp_ms = l->build_time_ms;
-    e->u.build.max_txs = 0;
+    e->u.build.max_txs = c->build_most;
 }
 
 void lead_built(struct core *c, const struct built_payload *p)
@@ -249,6 +249,30 @@ static void send_proposal(struct core *c, const struct block_record *b, int to)
     effect_send(c, to, t->proposing_seq > c->persisted ? t->proposing_seq : 0, m);
 }
 
+/* A payload that was not there in time was too much work for this machine: the next one is half as
+ * large. What was in time may grow again. So a slow client falls back to blocks that it can build
+ * and execute, and a full pool never keeps blocks EMPTY for ever. */
+static void adapt_size(struct core *c, uint8_t flags)
+{
+    uint32_t most = c->build_most == 0 ? LIMIT_BODY_TXS : c->build_most;
+    bool wanted = c->epoch->params.pace == PACE_FIXED || c->pending;
+    if ((flags & FLAG_EMPTY) == 0) {
+        most += most / 4 + 16;
+        c->build_most = most >= LIMIT_BODY_TXS ? 0 : most;
+    } else if (wanted && (c->lead.building || c->lead.build == 0)) {
+        c->build_most = most / 2 > 0 ? most / 2 : 1;
+    }
+}
+
+/* The own turn was skipped: its blocks were too much for the others, or came too late. */
+void lead_turn_lost(struct core *c, uint64_t turn)
+{
+    if (c->lead.turn == turn && c->lead.proposed > c->highest_final) {
+        uint32_t most = c->build_most == 0 ? LIMIT_BODY_TXS : c->build_most;
+        c->build_most = most / 2 > 0 ? most / 2 : 1;
+    }
+}
+
 static bool propose(struct core *c, uint64_t s, const struct block_record *parent, uint8_t flags)
 {
     struct block_head head = {0};
@@ -272,6 +296,7 @@ static bool propose(struct core *c, uint64_t s, const struct block_record *paren
     l->ended = (flags & FLAG_LAST) != 0;
     bool starved = (flags & FLAG_EMPTY) != 0 && c->pending;
     l->empty_run = starved ? l->empty_run + 1 : 0;
+    adapt_size(c, flags);
     l->build = 0;
     l->building = false;
     l->has_payload = false;

@@ -206,6 +206,9 @@ static void learn_skip(struct core *c, const struct certificate *cert)
         return;
     }
     bool first = !t->skipped;
+    if (first) {
+        lead_turn_lost(c, turn);
+    }
     t->skipped = true;
     t->skip = *cert;
     /* A copy: the turn may be final, and its record another's, before the step ends. */

@@ -8,8 +8,9 @@
 #include "sequencer/cli/mnemonic.h"
 #include "sequencer/node/genesis_file.h"
 
-/* Twice the largest body of transfers: the base fee stays put up to there (EIP-1559). */
-static const uint64_t GAS_LIMIT = 2ull * LIMIT_BODY_TXS * 21000;
+/* 60 million gas for 200 ms: a full block of transfers is built and executed in a fraction of its
+ * interval; at half of it the base fee stays put (EIP-1559). */
+enum { GAS_PER_MS = 300000 };
 static const uint64_t GWEI = 1000000000ull;
 enum { DEPTH = 3, IDLE_MS = 1000 };
 
@@ -89,7 +90,7 @@ static struct epoch_params params_of(const struct devnet_options *o)
         .block_time_ms = (uint32_t)o->block_ms,
         .max_interval_ms = (uint32_t)max,
         .execute_before_finalize = 1,
-        .gas_limit = GAS_LIMIT,
+        .gas_limit = (uint64_t)o->block_ms * GAS_PER_MS,
     };
 }
 

@@ -33,6 +33,7 @@ struct world_options {
     uint64_t sync_us;
     uint64_t execute_us;
     uint64_t build_us;
+    uint64_t build_us_per_tx;       /* of the most that the core allows: the pool is always full */
     bool trusting;                  /* execute_before_finalize: false (crash mode) */
     uint64_t seed;
 };
@@ -103,6 +104,7 @@ bool world_signed(struct world *w, int a, uint8_t kind, uint64_t slot);
 uint64_t world_frames(struct world *w);
 /* Longest time between two deliveries of new heights anywhere, since the last call. */
 uint64_t world_gap(struct world *w);
+uint32_t world_last_max_txs(struct world *w);                  /* of the last build asked for anywhere */
 struct epoch_config *world_epoch(struct world *w);
 bool world_up(struct world *w, int a);
 

@@ -364,3 +364,8 @@ bool world_up(struct world *w, int a)
 {
     return w->member[a].up;
 }
+
+uint32_t world_last_max_txs(struct world *w)
+{
+    return w->last_max_txs;
+}

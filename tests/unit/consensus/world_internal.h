@@ -136,6 +136,7 @@ struct world {
     uint64_t top_height, top_at, longest_gap;
     uint64_t skips, evidence[WORLD_MAX], alarms[16], bans, frames;
     uint64_t own_skips[SKIP_REASONS];
+    uint32_t last_max_txs;
 };
 
 void world_push(struct world *w, struct world_event e);

@@ -1,0 +1,47 @@
+/* Clients that need longer the more they are given: a full pool must not keep blocks EMPTY for
+ * ever. The world's client builds and executes in proportion to what the core allows it. */
+#include "tests/unit/consensus/world.h"
+
+static void blocks_shrink_until_they_fit(void **state)
+{
+    (void)state;
+    struct world_options o = world_defaults();
+    o.build_us_per_tx = 100; /* 16,384 transactions: 1.6 s, at 200 ms blocks */
+    struct world *w = world_new(&o);
+    assert_true(world_until_final(w, 20, 30000 * MS));
+    uint64_t before = world_height(w, 0);
+    world_run(w, 10000 * MS);
+    /* Payload at most of the slots from then on: one that grew too far costs one slot. */
+    assert_in_range(world_height(w, 0) - before, 30, 51);
+    world_free(w);
+}
+
+static void a_slow_start_is_forgotten(void **state)
+{
+    (void)state;
+    struct world_options o = world_defaults();
+    struct world *w = world_new(&o);
+    assert_true(world_until_final(w, 8, 20000 * MS));
+    for (int a = 0; a < 4; a++) {
+        world_hang_client(w, a, true);
+    }
+    world_run(w, 4000 * MS);
+    for (int a = 0; a < 4; a++) {
+        world_hang_client(w, a, false);
+    }
+    uint64_t before = world_height(w, 0);
+    world_run(w, 60000 * MS);
+    assert_in_range(world_height(w, 0) - before, 200, 310);
+    /* The limit has grown away again. */
+    assert_int_equal(world_last_max_txs(w), 0);
+    world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(blocks_shrink_until_they_fit),
+        cmocka_unit_test(a_slow_start_is_forgotten),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
