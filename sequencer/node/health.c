@@ -60,10 +60,13 @@ static void dry_run(struct node *n)
     if (h->dry_running || n->self < 0 || (h->dry_ok_us != 0 && now - h->dry_asked_us < DRY_US)) {
         return;
     }
+    /* Takeovers can put the chain's time ahead of the wall clock; a child is later than its parent. */
+    uint64_t least = n->finality.latest_ms + n->epoch.params.block_time_ms;
+    uint64_t wall = driver_wall(n);
     struct execution_block b = {
         .parent = n->finality.latest_payload,
         .height = n->finality.latest_number + 1,
-        .timestamp_ms = driver_wall(n),
+        .timestamp_ms = wall > least ? wall : least,
         .fee_recipient = n->epoch.member[n->self].address,
     };
     h->dry_running = true;
