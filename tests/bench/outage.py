@@ -57,16 +57,27 @@ class Load(threading.Thread):
         say(f"load beside it: {total}")
 
 
+def unwell(net):
+    """What is missing until all members are at the head, able to lead, and see each other so."""
+    states = [net.status(i) for i in range(net.n)]
+    if any(s is None for s in states):
+        return [f"node {i} does not answer" for i, s in enumerate(states) if s is None]
+    top = max(s["unsafe"]["number"] for s in states)
+    found = [f"node {i} is not ready: {s['self']['reasons']}" for i, s in enumerate(states)
+             if not s["self"]["ready"]]
+    found += [f"node {i} is {top - s['unsafe']['number']} blocks behind"
+              for i, s in enumerate(states) if s["unsafe"]["number"] < top - 1]
+    return found + [f"node {i} sees {m['name']} {word}" for i, s in enumerate(states)
+                    for m in s["members"]
+                    for word, off in (("unreachable", not m["reachable"]),
+                                      ("not ready", not m["ready"])) if off]
+
+
 def settle(net):
-    """All members are back at the head, able to lead, and see each other."""
-    def well():
-        states = [net.status(i) for i in range(net.n)]
-        if any(s is None for s in states):
-            return False
-        top = max(s["unsafe"]["number"] for s in states)
-        return all(s["self"]["ready"] and s["unsafe"]["number"] >= top - 1 and
-                   all(m["reachable"] and m["ready"] for m in s["members"]) for s in states)
-    cluster.wait(well, SETTLE_S, "all members are at the head and ready")
+    try:
+        cluster.wait(lambda: not unwell(net), SETTLE_S, "all members are at the head and ready")
+    except cluster.Failure as e:
+        raise cluster.Failure(f"{e}: {unwell(net)}") from None
 
 
 def admin(net, index):
@@ -118,8 +129,13 @@ def drill(net, watcher, action, turn_ms):
     return result
 
 
+def clock_ahead_ms(net):
+    """How far the newest block's timestamp is ahead of this machine's clock."""
+    return net.status(0)["unsafe"]["timestampMs"] - time.time() * 1000
+
+
 def drills(net, watcher, action, options):
-    gaps, own, slow = [], [], []
+    gaps, own, back, slow = [], [], [], []
     start_load = machine.load()
     for i in range(options.drills):
         result = drill(net, watcher, action, options.turn * options.interval)
@@ -131,13 +147,17 @@ def drills(net, watcher, action, options):
             slow.append(f"#{i} node {result['node']} {result['gapMs']:.0f} ms at block "
                         f"{result['headBefore']} of {time.strftime('%H:%M:%S', time.gmtime())}")
         undo(net, action, result["node"])
-    settle(net)
+        settle(net)
+        back.append(max(0.0, watcher.longest_ms(result["headAfter"], watcher.head) -
+                        net.interval_ms))
     source = "own watcher" if action == "drain" else "baton chaos"
     say(f"{action}: outage over the block interval ({source}): median {quantile(gaps, 0.5):.1f}, "
         f"p90 {quantile(gaps, 0.9):.1f}, worst {max(gaps):.1f} ms, {len(gaps)} drills; own watcher: "
         f"median {quantile(own, 0.5):.1f}, worst {max(own):.1f} ms; "
         f"load average {start_load:.1f} -> {machine.load():.1f}")
     say(bars(gaps, EDGES))
+    say(f"    while it came back: median {quantile(back, 0.5):.1f}, worst {max(back):.1f} ms; "
+        f"newest block's time is {clock_ahead_ms(net):.0f} ms ahead of the clock")
     for line in slow:
         say(f"    above {options.slow} ms: {line}")
 
