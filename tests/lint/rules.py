@@ -92,8 +92,7 @@ UNFINISHED = ["TODO", "FIXME", "XXX", "HACK", "placeholder", "not implemented", 
 
 # Paths of one machine and names of registries have no place in the tree.
 MACHINE = [r"/wor[k]/", r"/home/\w", r"/roo[t]/", r"/Users/", r"/mnt/\w",
-           r"\bnpmjs\.", r"\bdeb\.debian\.org", r"\bpypi\.org", r"\bcrates\.io",
-           r"\bproxy\.golang\.org", r"//registry\.", r"\bartifactory"]
+           r"https?://\S*(npm|pypi|crates|debian|golang|maven)", r"//registry\.", r"\bartifactory"]
 # …but here, with the reason.
 MACHINE_EXCEPT = {
     "tests/lint/rules.py": "this table",
