@@ -115,6 +115,9 @@ def main():
             say(f"submit to final, {name}: {quantiles(found[name], form='{:.2f}')}")
         say(bars(both, EDGES))
         say(f"of that the client's own round trip: {quantiles(found['round trip'], form='{:.2f}')}")
+        busy = machine.fsync_ms(net.dir, 2 * options.nodes)
+        say(f"fsync by {2 * options.nodes} writers at once, as many as the members have: "
+            f"{quantiles(busy, form='{:.2f}')}")
         say(f"three synced writes in a row here (acknowledgement, notarize, finalize): "
             f"{3 * quantile(fsync, 0.5):.2f} ms")
         inside(net)

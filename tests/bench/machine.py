@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -51,10 +52,19 @@ def bars(values, edges, unit="ms", width=50):
     return "\n".join(lines)
 
 
-def fsync_ms(directory):
-    """Milliseconds of FSYNCS appends of FSYNC_BYTES, each made durable."""
-    path = os.path.join(directory, "fsync-probe")
+def fsync_ms(directory, writers=1):
+    """Milliseconds of FSYNCS appends of FSYNC_BYTES, each made durable, by so many at once."""
     took = []
+    threads = [threading.Thread(target=_append, args=(f"{directory}/fsync-probe{i}", took))
+               for i in range(writers)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    return took
+
+
+def _append(path, took):
     fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
     try:
         for _ in range(FSYNCS):
@@ -65,7 +75,6 @@ def fsync_ms(directory):
     finally:
         os.close(fd)
         os.unlink(path)
-    return took
 
 
 def recoveries_per_s(program):
