@@ -75,6 +75,7 @@
     LIMIT(STORAGE_QUEUE, 8192, "writes", "waits for the storage thread")                       \
     LIMIT(STORAGE_BYTES, 134217728, "bytes", "waits for the storage thread")                   \
     LIMIT(STORAGE_GROUP, 16777216, "bytes", "the rest goes into the next group commit")        \
+    LIMIT(STORAGE_PROBE, 16777216, "bytes", "less room: after a failed write none is tried")    \
     LIMIT(STORAGE_KEY, 256, "bytes", "refused: key of a stored table")                         \
     LIMIT(STORAGE_PRUNE, 256, "steps", "the journal is pruned only when it holds more")        \
     LIMIT(LEDGER_STATES, 1024, "states", "older states are forgotten, as in a pruned geth")    \
@@ -83,6 +84,12 @@
     LIMIT(LEDGER_OPEN, 2048, "states", "more blocks above the final head: asked again later")  \
     LIMIT(LEDGER_QUEUE, 256, "calls", "refused: the ledger is behind")                         \
     LIMIT(BUILDER_ASIDE, 256, "transactions", "oldest offered again")                          \
+    LIMIT(BATCH_FRAME, 1000000, "bytes", "payload ignored: a frame's data (OP)")               \
+    LIMIT(CHANNEL_BYTES, 100000000, "bytes", "channel dropped: compressed, 200 a frame (OP)")  \
+    LIMIT(CHANNEL_CONTENTS, 100000000, "bytes", "the rest ignored: decompressed (OP Fjord)")   \
+    LIMIT(SPAN_ELEMENTS, 10000000, "elements", "batch ignored: blocks, transactions (OP)")     \
+    LIMIT(SEGMENT_BLOCKS, 10000, "blocks", "the segment is closed")                            \
+    LIMIT(SEGMENT_BYTES, 1500000, "bytes", "the segment is closed: bodies, uncompressed")      \
     LIMIT(CONFIG_BYTES, 1048576, "bytes", "configuration refused")
 
 enum limit {

@@ -43,7 +43,8 @@ enum not_ready {
     NOT_READY_AMNESIAC = 16,
     NOT_READY_DRAINING = 32,
     NOT_READY_STARTING = 64,
-    NOT_READY_STOPPED = 128 /* stopped signing: a second instance, or divergence */
+    NOT_READY_STOPPED = 128, /* stopped signing: a second instance, or divergence */
+    NOT_READY_CLOCK = 256    /* own wall clock is far from the others' */
 };
 
 /* Rides on votes and proposals, or alone (CONSENSUS 6). Channel-authenticated, unsigned. */

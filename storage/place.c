@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proto/limits.h"
+
 enum { PATH_BYTES = 4096 };
 
 void place_say(char *why, size_t why_len, const char *format, ...)
@@ -35,6 +37,40 @@ enum err place_make_dir(const char *dir)
         return OK;
     }
     return errno == ENOSPC ? ERR_NO_SPACE : ERR_IO;
+}
+
+static enum err error_of(int number)
+{
+    return number == ENOSPC || number == EDQUOT ? ERR_NO_SPACE : ERR_IO;
+}
+
+/* Room that is only promised is not asked for: a page is written and synced as well. */
+static enum err probe_file(int fd)
+{
+    static const char page[4096];
+    int error = posix_fallocate(fd, 0, LIMIT_STORAGE_PROBE);
+    if (error != 0) {
+        return error_of(error);
+    }
+    bool written = pwrite(fd, page, sizeof page, 0) == (ssize_t)sizeof page && fdatasync(fd) == 0;
+    return written ? OK : error_of(errno);
+}
+
+enum err place_probe(const char *path)
+{
+    char name[PATH_BYTES];
+    int n = snprintf(name, sizeof name, "%s.probe", path);
+    if (n < 0 || (size_t)n >= sizeof name) {
+        return ERR_TOO_LARGE;
+    }
+    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return error_of(errno);
+    }
+    enum err e = probe_file(fd);
+    close(fd);
+    unlink(name);
+    return e;
 }
 
 bool place_has_file(const char *path)

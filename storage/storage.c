@@ -5,6 +5,12 @@
 
 /* Opening, closing, and the owner's side of the writer. */
 
+static enum err probe(void *arg)
+{
+    const struct storage *s = arg;
+    return place_probe(s->db_path);
+}
+
 static enum err reopen(void *arg)
 {
     struct storage *s = arg;
@@ -30,6 +36,7 @@ static enum err run(struct start *st)
     s->writer.kv = &s->kv;
     s->writer.kv_lock = &s->kv_lock;
     s->writer.safety = s->is_member ? &s->safety : NULL;
+    s->writer.probe = probe;
     s->writer.reopen = reopen;
     s->writer.reopen_arg = s;
     s->writer.wake = st->o->wake;
@@ -118,6 +125,11 @@ bool storage_poll(struct storage *s, struct storage_done *out)
 enum err storage_retry(struct storage *s)
 {
     return writer_flush(&s->writer);
+}
+
+bool storage_crowded(struct storage *s)
+{
+    return writer_crowded(&s->writer);
 }
 
 void storage_set_fault(struct storage *s, uint32_t fail_writes, uint32_t delay_ms)

@@ -109,6 +109,9 @@ bool storage_poll(struct storage *s, struct storage_done *out);
  * again. OK when everything waiting is durable; blocks until then. Without a failure it only waits
  * for that. Reads fail with ERR_IO while the database cannot be opened again. */
 enum err storage_retry(struct storage *s) MUST_USE;
+/* More than half of LIMIT_STORAGE_QUEUE or LIMIT_STORAGE_BYTES waits: while writes fail, the owner
+ * must end before a submission is refused. */
+bool storage_crowded(struct storage *s);
 
 /* For tests and devnets: the next `fail_writes` commits fail as on a full disk (UINT32_MAX: all,
  * until set to 0), and each takes `delay_ms` longer. */

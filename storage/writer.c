@@ -179,10 +179,12 @@ static enum err round_run(struct writer *w, bool force_sync)
 }
 
 /* Closing and opening is the one way in the C interface to make RocksDB write again after an I/O
- * error. It replays the log into synced tables, so what had been committed is durable then. */
+ * error. It replays the log into synced tables, so what had been committed is durable then. Only
+ * where there is room: until then the open store still reads. */
 static enum err recover(struct writer *w)
 {
     TRY(fault(w));
+    TRY(w->probe(w->reopen_arg));
     pthread_rwlock_wrlock(w->kv_lock);
     enum err e = w->reopen(w->reopen_arg);
     pthread_rwlock_unlock(w->kv_lock);
@@ -379,6 +381,14 @@ enum err writer_submit(struct writer *w, struct op *op)
     }
     pthread_mutex_unlock(&w->lock);
     return room ? OK : ERR_BUSY;
+}
+
+bool writer_crowded(struct writer *w)
+{
+    pthread_mutex_lock(&w->lock);
+    bool crowded = w->ops > LIMIT_STORAGE_QUEUE / 2 || w->bytes > LIMIT_STORAGE_BYTES / 2;
+    pthread_mutex_unlock(&w->lock);
+    return crowded;
 }
 
 bool writer_poll(struct writer *w, struct storage_done *out)

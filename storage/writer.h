@@ -21,6 +21,7 @@ struct writer {
     struct kv *kv;
     pthread_rwlock_t *kv_lock;       /* held for writing while the store is reopened */
     struct safety_file *safety;      /* NULL: observer */
+    enum err (*probe)(void *arg);    /* is there room again? asked before reopening */
     enum err (*reopen)(void *arg);   /* closes the store and opens it again, after a failure */
     void *reopen_arg;
     void (*wake)(void *arg);
@@ -47,12 +48,14 @@ struct writer {
     struct second second;
 };
 
-/* The caller has filled kv, kv_lock, safety, reopen, wake and zeroed the rest. */
+/* The caller has filled kv, kv_lock, safety, probe, reopen, wake and zeroed the rest. */
 enum err writer_start(struct writer *w, uint64_t durable_sequence) MUST_USE;
 /* Writes what waits, unless a write has failed, and joins the threads. Frees all that was held. */
 void writer_stop(struct writer *w);
 /* Takes `op` over when OK. ERR_BUSY: queue full; `op` stays the caller's. */
 enum err writer_submit(struct writer *w, struct op *op) MUST_USE;
+/* More than half of what may wait does. */
+bool writer_crowded(struct writer *w);
 bool writer_poll(struct writer *w, struct storage_done *out);
 /* Waits until everything submitted is durable, after a failure by trying again. */
 enum err writer_flush(struct writer *w) MUST_USE;

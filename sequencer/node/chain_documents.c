@@ -20,7 +20,7 @@ static struct json_object *domain_doc(const struct domain *d)
 static void put_own_state(struct node *n, struct json_object *o, const struct core_view *v)
 {
     json_put_bool(o, "reachable", true);
-    json_put_bool(o, "ready", (v->not_ready | health_not_ready(n)) == 0);
+    json_put_bool(o, "ready", readiness_bits(n) == 0);
     json_put_u64(o, "rttMs", 0);
     json_put_u64(o, "head", v->final_height);
     json_put_u64(o, "lag", 0);
@@ -42,6 +42,8 @@ static void put_peer_state(struct node *n, struct json_object *o, uint32_t i,
     json_put_u64(o, "head", head);
     json_put_u64(o, "lag", v->final_height > head ? v->final_height - head : 0);
     json_put_u64(o, "lastHeardMs", s.last_heard_us == 0 ? 0 : (now - s.last_heard_us) / 1000);
+    const struct clock_peer *c = &n->clock.peer[i];
+    json_object_object_add(o, "clockMs", c->known ? json_object_new_int64(c->shown_ms) : NULL);
 }
 
 static struct json_object *member_doc(struct node *n, uint32_t i, const struct core_view *v)
@@ -90,7 +92,7 @@ static struct json_object *leader_doc(const struct node *n, int leader)
 static struct json_object *self_doc(struct node *n, const struct core_view *v)
 {
     struct rpc_readiness r;
-    chain_backend.readiness(n, &r);
+    readiness_look(n, &r);
     const char *role = n->self < 0 || v->amnesiac || v->stopped ? "observer"
                        : v->leader == n->self                   ? "leader"
                                                                 : "standby";
@@ -104,6 +106,12 @@ static struct json_object *self_doc(struct node *n, const struct core_view *v)
         json_object_array_add(reasons, json_object_new_string(r.reason[i]));
     }
     json_object_object_add(o, "reasons", reasons);
+    struct json_object *details = json_object_new_array();
+    for (uint32_t i = 0; i < r.reasons; i++) {
+        json_object_array_add(details, json_object_new_string(r.detail[i]));
+    }
+    json_object_object_add(o, "details", details);
+    json_object_object_add(o, "clockOffsetMs", json_object_new_int64(n->clock.off_ms));
     json_object_object_add(o, "instance", json_hex(n->instance, sizeof n->instance));
     return o;
 }
@@ -140,12 +148,12 @@ static struct json_object *stall_doc(const struct core_view *v)
     return o;
 }
 
-static struct json_object *quorum_doc(const struct node *n, const struct core_view *v)
+static struct json_object *quorum_doc(const struct node *n)
 {
     struct json_object *o = json_object_new_object();
     json_put_u64(o, "weight", n->epoch.total);
     json_put_u64(o, "needed", n->epoch.quorum);
-    json_put_u64(o, "reachable", members_weight(&n->epoch, v->heard));
+    json_put_u64(o, "reachable", members_weight(&n->epoch, readiness_reachable(n)));
     return o;
 }
 
@@ -176,7 +184,7 @@ struct json_object *documents_status(struct node *n)
     json_object_object_add(o, "finalized", NULL);
     json_put_bool(o, "catchingUp", !view_ready(n));
     json_object_object_add(o, "stall", stall_doc(&v));
-    json_object_object_add(o, "quorum", quorum_doc(n, &v));
+    json_object_object_add(o, "quorum", quorum_doc(n));
     json_put_u64(o, "blockTimeMs", n->epoch.params.block_time_ms);
     json_put_u64(o, "turnSlots", n->epoch.params.turn_slots);
     json_put_text(o, "faultModel", n->epoch.params.fault_model == FAULT_BFT ? "bft" : "crash");

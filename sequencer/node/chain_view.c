@@ -316,45 +316,9 @@ static void account(void *ctx, const struct hash *block, const struct address *a
 
 /* ---- readiness, figures ---------------------------------------------------------------------- */
 
-const char *health_reason(uint32_t bit)
-{
-    switch ((enum not_ready)bit) {
-    case NOT_READY_CLIENT:
-        return "client";
-    case NOT_READY_BEHIND:
-        return "behind";
-    case NOT_READY_DISK:
-        return "disk";
-    case NOT_READY_SYNCING:
-        return "syncing";
-    case NOT_READY_AMNESIAC:
-        return "amnesiac";
-    case NOT_READY_DRAINING:
-        return "draining";
-    case NOT_READY_STARTING:
-        return "starting";
-    case NOT_READY_STOPPED:
-        return "stopped";
-    }
-    return "unknown";
-}
-
 static void readiness(void *ctx, struct rpc_readiness *out)
 {
-    struct node *n = ctx;
-    struct core_view v;
-    memset(out, 0, sizeof *out);
-    core_get_view(n->driver.core, &v);
-    uint32_t bits = v.not_ready | health_not_ready(n);
-    for (uint32_t bit = 1; bit <= NOT_READY_STOPPED; bit <<= 1) {
-        if ((bits & bit) != 0) {
-            out->reason[out->reasons++] = health_reason(bit);
-        }
-    }
-    if (n->self < 0) {
-        out->reason[out->reasons++] = "observer";
-    }
-    out->ready = out->reasons == 0;
+    readiness_look(ctx, out);
 }
 
 static char *metrics_page(void *ctx, size_t *len)

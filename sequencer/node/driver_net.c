@@ -136,6 +136,7 @@ static enum err message_in(void *ctx, int member, const struct message *m, size_
     struct node *n = ctx;
     if (m->has_status) {
         sync_status(n, member, &m->status);
+        clock_heard(n, member, m->status.clock_ms);
     }
     if (m->kind == MSG_PROPOSAL) {
         book_proposal(n, &m->u.proposal.head.header);
@@ -146,9 +147,20 @@ static enum err message_in(void *ctx, int member, const struct message *m, size_
 static void own_key_seen(void *ctx, const char *address)
 {
     struct node *n = ctx;
-    log_write(LOG_ERROR, "node",
-              "this member's key is in use by another process: it signs nothing any more",
-              LOG_STR("address", address), NULL);
+    char why[READY_SENTENCE];
+    if (n->book.votes_made == 0) {
+        snprintf(why, sizeof why,
+                 "this member's key is in use by another process at %s; stop that one first, or "
+                 "give this one a key of its own (nothing was signed here)",
+                 address);
+        node_end(n, ERR_IN_USE, why);
+    } else if (n->book.stopped[0] == '\0') {
+        snprintf(n->book.stopped, sizeof n->book.stopped,
+                 "this member's key is in use by another process at %s: nothing is signed here any "
+                 "more; end one of the two and start the other again",
+                 address);
+        log_write(LOG_ERROR, "node", n->book.stopped, NULL);
+    }
     struct event e = {.kind = EVENT_OWN_KEY_SEEN, .peer = -1};
     driver_give(n, e);
 }

@@ -5,11 +5,12 @@
 
 #include "sequencer/node/parts.h"
 
-static void write_failed(struct node *n, const char *why)
+static void write_failed(struct node *n, enum err err)
 {
     n->driver.failed = true;
+    n->driver.write_err = err;
     log_write(LOG_ERROR, "storage", "cannot write: nothing is signed until the disk is back",
-              LOG_STR("error", why), NULL);
+              LOG_STR("dir", n->config->dir), LOG_STR("error", err_text(err)), NULL);
     struct event e = {.kind = EVENT_WRITE_FAILED, .peer = -1};
     driver_give(n, e);
 }
@@ -49,7 +50,7 @@ void store_step(struct node *n, const struct effect *e)
     struct vote vote[LIMIT_STEP_VOTES];
     if (step.votes > LIMIT_STEP_VOTES || !gather_certificates(d, e)) {
         d->lost_step = true;
-        write_failed(n, "out of memory");
+        write_failed(n, ERR_NO_MEMORY);
         return;
     }
     if (step.votes > 0) {
@@ -62,7 +63,7 @@ void store_step(struct node *n, const struct effect *e)
     if (err != OK) {
         /* A gap in the journal cannot be healed by a later write: no signature after it. */
         d->lost_step = true;
-        write_failed(n, err_text(err));
+        write_failed(n, err);
     }
 }
 
@@ -105,10 +106,7 @@ static void release_sends(struct node *n)
 static void persisted(struct node *n, uint64_t sequence)
 {
     struct driver *d = &n->driver;
-    if (sequence <= d->persisted) {
-        return;
-    }
-    d->persisted = sequence;
+    d->persisted = sequence > d->persisted ? sequence : d->persisted;
     release_sends(n);
     struct event e = {.kind = EVENT_PERSISTED, .peer = -1, .u.persisted = sequence};
     driver_give(n, e);
@@ -119,7 +117,7 @@ static void step_done(struct node *n, const struct storage_done *done)
     struct driver *d = &n->driver;
     if (done->err != OK) {
         if (!d->failed) {
-            write_failed(n, err_text(done->err));
+            write_failed(n, done->err);
         }
         return;
     }
@@ -138,7 +136,7 @@ void store_drain(struct node *n)
         } else {
             intake_stored(n, done.value, done.err);
             if (done.err != OK && !n->driver.failed) {
-                write_failed(n, err_text(done.err));
+                write_failed(n, done.err);
             }
         }
     }
@@ -161,15 +159,35 @@ static void retry_done(uv_work_t *work, int status)
     log_write(LOG_INFO, "storage", "the disk is back: everything that waited is durable", NULL);
     d->failed = false;
     store_drain(n);
-    if (!d->lost_step) {
-        persisted(n, storage_sequence(n->storage));
-    }
+    /* Also where no step had failed: it tells the core that it may sign again. */
+    persisted(n, storage_sequence(n->storage));
+}
+
+/* What waits must not grow until something of it is lost: a hole in the stored chain would make
+ * the next start impossible. After an end and a start the others have everything. */
+static bool must_end(const struct node *n)
+{
+    return n->driver.lost_step || storage_crowded(n->storage);
+}
+
+static void end(struct node *n)
+{
+    char why[READY_SENTENCE];
+    snprintf(why, sizeof why,
+             "%.80s cannot be written (%s) and no more can wait in memory: make room there and start "
+             "again; nothing was signed since",
+             n->config->dir, err_text(n->driver.write_err));
+    node_end(n, n->driver.write_err, why);
 }
 
 void store_retry(struct node *n)
 {
     struct driver *d = &n->driver;
-    if (!d->failed || d->retrying || d->lost_step) {
+    if (!d->failed || d->retrying) {
+        return;
+    }
+    if (must_end(n)) {
+        end(n);
         return;
     }
     d->retry_work.data = n;

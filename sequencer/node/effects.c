@@ -123,6 +123,7 @@ static void effect_one(struct node *n, const struct effect *e)
         book_skipped(n, e);
         return;
     case EFFECT_ENTERED:
+        book_entered(n, e->u.entered.turn);
         return;
     case EFFECT_BAN:
         effect_ban(n, e);

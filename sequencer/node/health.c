@@ -102,21 +102,8 @@ uint32_t health_not_ready(struct node *n)
     bits |= n->syncing.active ? NOT_READY_SYNCING : 0;
     bits |= n->finality.waiting > n->epoch.params.depth ? NOT_READY_BEHIND : 0;
     bits |= h->draining_until_us != 0 ? NOT_READY_DRAINING : 0;
+    bits |= n->clock.wrong ? NOT_READY_CLOCK : 0;
     return bits;
-}
-
-static void log_readiness(uint32_t bits)
-{
-    char text[160] = "ready";
-    size_t at = 0;
-    for (uint32_t bit = 1; bit <= NOT_READY_STOPPED; bit <<= 1) {
-        if ((bits & bit) != 0 && at + 16 < sizeof text) {
-            at += (size_t)snprintf(text + at, sizeof text - at, "%s%s", at > 0 ? ", " : "",
-                                   health_reason(bit));
-        }
-    }
-    log_write(LOG_INFO, "node", bits == 0 ? "ready to lead" : "not ready to lead",
-              LOG_STR("why", text), NULL);
 }
 
 static void tell_core(struct node *n)
@@ -199,10 +186,10 @@ static void look_at_core(struct node *n)
     struct core_view v;
     core_get_view(n->driver.core, &v);
     uint64_t now = driver_now();
-    uint32_t bits = v.not_ready | health_not_ready(n);
+    uint32_t bits = readiness_bits(n);
     if (bits != h->shown_not_ready) {
         h->shown_not_ready = bits;
-        log_readiness(bits);
+        readiness_log(n, bits);
         rpc_on_status(n->rpc);
     }
     if (v.leader != h->shown_leader) {
@@ -249,6 +236,7 @@ static void beat(uv_timer_t *timer)
     }
     if (h->beats % EVERY_SECOND == 0) {
         store_retry(n);
+        clock_look(n);
         mempool_sweep(n->mempool, driver_wall(n) / 1000, dropped, n);
         h->pool_changed = true;
     }

@@ -47,6 +47,7 @@ static void harden(void)
         log_write(LOG_WARN, "node", "core dumps could not be switched off", NULL);
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file at its limit is a write that fails, and handled as one */
 }
 
 static enum err read_identity(struct node *n, char *why)
@@ -247,6 +248,7 @@ static enum err open_parts(struct node *n, char *why)
         return ERR_NO_MEMORY;
     }
     book_open(n);
+    TRY(incident_restore(n));
     TRY(driver_open(n));
     TRY(open_execution(n, why));
     TRY(restart_core(n, why, WHY));
@@ -279,6 +281,15 @@ static void signalled(uv_signal_t *signal, int number)
     n->stop_at_us = driver_now() + (turns_us < STOP_US ? turns_us : STOP_US);
     n->health.draining_until_us = UINT64_MAX;
     n->health.hand_over = false;
+}
+
+void node_end(struct node *n, enum err e, const char *why)
+{
+    if (n->end == OK) {
+        n->end = e;
+        snprintf(n->end_why, sizeof n->end_why, "%s", why);
+        uv_stop(&n->loop);
+    }
 }
 
 static void close_handle(uv_handle_t *handle, void *arg)
@@ -352,7 +363,10 @@ static enum err run(struct node *n)
         uv_signal_start(&terminate, signalled, SIGTERM) != 0) {
         return ERR_IO;
     }
+    struct core_view v;
     core_start(n->driver.core, driver_now(), n->driver.effects);
+    core_get_view(n->driver.core, &v);
+    book_entered(n, v.turn);
     log_write(LOG_INFO, "node", "serving",
               LOG_STR("member",
                       n->config->name[0] != '\0' ? n->config->name : n->epoch.member[n->self].name),
@@ -363,7 +377,7 @@ static enum err run(struct node *n)
     uv_close((uv_handle_t *)&interrupt, NULL);
     uv_close((uv_handle_t *)&terminate, NULL);
     uv_run(&n->loop, UV_RUN_NOWAIT);
-    return OK;
+    return n->end;
 }
 
 int node_run(const struct config *config)
@@ -393,6 +407,9 @@ int node_run(const struct config *config)
     e = e == OK ? open_parts(n, why) : e;
     n->loop.data = loop ? n : NULL;
     e = e == OK ? run(n) : e;
+    if (n->end != OK) {
+        snprintf(why, sizeof why, "%s", n->end_why);
+    }
     if (e != OK) {
         const char *text = why[0] != '\0' ? why : err_text(e);
         fprintf(stderr, "baton: %s\n", text);

@@ -72,6 +72,7 @@ struct driver {
     uint64_t persisted; /* highest sequence known durable */
     uint64_t submitted;
     bool failed, lost_step, retrying;
+    enum err write_err; /* why it failed */
     struct held_send *held, **held_end;
     struct certificate *cert; /* scratch: certificates of a step, side by side */
     size_t cert_cap;
@@ -101,7 +102,7 @@ void driver_tick(struct node *n, uint64_t late_us);
 /* effects.c */
 void effects_run(struct node *n, const struct effects *out);
 
-/* driver_store.c */
+/* driver_store.c. After a failed write nothing is signed until all that waits is durable. */
 void store_step(struct node *n, const struct effect *e);
 void store_hold(struct node *n, int to, uint64_t gate, const struct message *m);
 void store_drain(struct node *n); /* takes completions from storage */
@@ -379,6 +380,39 @@ void sync_serve_range(struct node *n, int member, const struct message *m);
 void sync_serve_fetch(struct node *n, int member, const struct hash *block);
 void sync_fetch(struct node *n, const struct hash *block, int peer);
 
+/* ---- readiness.c, clock.c --------------------------------------------------------------------- */
+
+enum {
+    /* Known here and not told to the others: beside the bits of enum not_ready. */
+    READY_NO_QUORUM = 1 << 16,
+    READY_OBSERVER = 1 << 17,
+    READY_SENTENCE = 256
+};
+
+/* Members heard within the last second, self included. */
+uint32_t readiness_reachable(const struct node *n);
+uint32_t readiness_bits(struct node *n); /* 0: able to lead */
+void readiness_look(struct node *n, struct rpc_readiness *out);
+const char *readiness_word(uint32_t bit);
+void readiness_log(struct node *n, uint32_t bits);
+
+/* Differences to the own clock, in ms; above 0: theirs is ahead. */
+struct clock_view {
+    struct clock_peer {
+        bool heard; /* since the last look */
+        int64_t ahead_ms;
+        bool known; /* at the last look */
+        int64_t shown_ms;
+    } peer[LIMIT_MEMBERS];
+    int64_t off_ms; /* of the own clock to the middle of all */
+    uint32_t times; /* looks in a row that found it wrong */
+    bool wrong;
+};
+
+void clock_heard(struct node *n, int member, uint64_t clock_ms);
+void clock_look(struct node *n); /* every second */
+void clock_say(const struct node *n, char *out, size_t size);
+
 /* ---- health.c -------------------------------------------------------------------------------- */
 
 struct health {
@@ -401,6 +435,7 @@ struct health {
     uint64_t quorum_us; /* a quorum is connected since, 0: never was */
     int shown_leader;
     uint32_t shown_not_ready;
+    char sentence[4][READY_SENTENCE]; /* readiness.c: what it lends */
 };
 
 void health_first_look(struct node *n);
@@ -412,20 +447,35 @@ void health_turn(struct node *n); /* end of a loop turn: `pending` */
 uint32_t health_not_ready(struct node *n);
 uint64_t health_client_silent(const struct node *n);
 
-/* ---- incident_book.c: effects into incidents, metrics, alarms -------------------------------- */
+/* ---- incident_book.c: effects into incidents, metrics, alarms; incident_store.c --------------- */
+
+enum { OWN_SKIPS = 64 };
+
+struct own_skip {
+    uint64_t turn, at_ms;
+    int reason;
+};
 
 struct book {
+    uint64_t turn; /* entered last */
+    struct own_skip own_skip[OWN_SKIPS]; /* ring */
+    uint32_t own_skips;
+    uint64_t votes_made;
+    char stopped[READY_SENTENCE]; /* why nothing is signed any more, "" while it is */
     bool open;
     uint64_t open_from, open_to; /* numbers of incidents not yet over */
     uint64_t last_final_ms, last_final_us;
+    uint64_t gap_from_us; /* last final block before the first open one; 0: not known */
     int reason_label[SKIP_REASONS];
     int kind_label[4];
     int peer_label[LIMIT_MEMBERS];
     int head_label[3];
     int op_label[3];
+    int when_label[3]; /* passed, current, ahead */
 };
 
 void book_open(struct node *n);
+void book_entered(struct node *n, uint64_t turn);
 void book_skipped(struct node *n, const struct effect *e);
 void book_final(struct node *n, const struct header *h);
 void book_proposal(struct node *n, const struct header *h);
@@ -434,6 +484,9 @@ void book_evidence(struct node *n, const struct effect *e);
 void book_alarm(struct node *n, const struct effect *e);
 void book_gauges(struct node *n);
 void book_limit(struct node *n, const char *limit);
+/* To disk with the next synced write; back into the ring at a start, after book_open. */
+void incident_store(struct node *n, const struct incident *i);
+enum err incident_restore(struct node *n) MUST_USE;
 
 /* ---- restart.c, ledger_start.c --------------------------------------------------------------- */
 
@@ -466,7 +519,6 @@ struct json_object *documents_status(struct node *n);
 struct json_object *documents_members(struct node *n);
 struct json_object *documents_schedule(struct node *n, uint64_t count);
 struct json_object *documents_epoch(struct node *n);
-const char *health_reason(uint32_t bit);
 void admin_answer(void *node, enum rpc_admin_call call, const struct rpc_query *q, rpc_answer_cb cb,
                   void *arg);
 
@@ -509,6 +561,7 @@ struct node {
     struct syncing syncing;
     struct peer_view peer[LIMIT_MEMBERS];
     struct health health;
+    struct clock_view clock;
     struct book book;
     struct chaos chaos;
     char *admin_token;
@@ -516,9 +569,13 @@ struct node {
     uint64_t own_finalized; /* highest slot with an own finalize vote at the start */
     bool stopping;
     uint64_t stop_at_us;
+    enum err end;         /* not OK: why it ended itself, */
+    char end_why[READY_SENTENCE]; /* in a sentence with the remedy */
     uint32_t closing; /* parts that still close */
 };
 
 int node_exit_code(enum err e);
+/* Ends the process by itself: what it must say, and the exit code by `e`. */
+void node_end(struct node *n, enum err e, const char *why);
 
 #endif

@@ -26,6 +26,7 @@ static struct {
     bool human;
     bool color;
     enum log_level level;
+    uint64_t lost; /* lines in a row that could not be written */
 } sink = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = STDERR_FILENO, .level = LOG_INFO};
 
 /* One line in the making; what does not fit is cut, with room kept for the closing marks. */
@@ -198,15 +199,62 @@ static bool line_value(struct line *l, int kind, va_list *fields)
     }
 }
 
-static void line_leave(const struct line *l)
+/* Bytes that went out. */
+static size_t write_all(int fd, const char *text, size_t len)
 {
     size_t done = 0;
-    while (done < l->n) {
-        ssize_t n = write(sink.fd, l->text + done, l->n - done);
+    while (done < len) {
+        ssize_t n = write(fd, text + done, len - done);
         if (n <= 0) {
-            return; /* a log that cannot be written must not stop the node */
+            break;
         }
         done += (size_t)n;
+    }
+    return done;
+}
+
+/* A file that takes half a line (a full disk) gets none of it: what follows stays readable. */
+static bool write_whole(const char *text, size_t len)
+{
+    size_t done = write_all(sink.fd, text, len);
+    off_t end = done > 0 && done < len ? lseek(sink.fd, 0, SEEK_END) : -1;
+    if (end >= (off_t)done && ftruncate(sink.fd, end - (off_t)done) != 0) {
+        return false;
+    }
+    return done == len;
+}
+
+/* The first line that can be written again tells how many could not. */
+static bool tell_lost(void)
+{
+    char text[160];
+    struct line l;
+    if (sink.lost == 0) {
+        return true;
+    }
+    l.n = 0;
+    l.cap = sizeof l.text;
+    (sink.human ? line_begin_human : line_begin_json)(&l, LOG_WARN, "log", "lines were lost");
+    line_key(&l, "count");
+    snprintf(text, sizeof text, "%llu%s", (unsigned long long)sink.lost, sink.human ? "\n" : "}\n");
+    line_text(&l, text);
+    if (!write_whole(l.text, l.n)) {
+        return false;
+    }
+    sink.lost = 0;
+    return true;
+}
+
+/* A log that cannot be written must not stop the node, and what matters must not be silent: it goes
+ * to stderr, which is often the service manager's. */
+static void line_leave(const struct line *l, enum log_level level)
+{
+    if (tell_lost() && write_whole(l->text, l->n)) {
+        return;
+    }
+    sink.lost++;
+    if (level <= LOG_WARN && sink.fd != STDERR_FILENO) {
+        (void)write_all(STDERR_FILENO, l->text, l->n);
     }
 }
 
@@ -239,7 +287,7 @@ void log_write(enum log_level level, const char *room, const char *msg, ...)
     va_end(fields);
     l.cap = sizeof l.text;
     line_text(&l, sink.human ? "\n" : "}\n");
-    line_leave(&l);
+    line_leave(&l, level);
     pthread_mutex_unlock(&sink.lock);
 }
 

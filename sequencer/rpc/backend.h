@@ -73,6 +73,7 @@ struct rpc_readiness {
     bool ready; /* able to lead: 200 or 503 of /readyz */
     uint32_t reasons;
     const char *reason[RPC_REASONS]; /* static words: "draining", "client", … */
+    const char *detail[RPC_REASONS]; /* a sentence to each, lent; NULL: none */
 };
 
 /* Answer to an account question. ERR_NOT_FOUND: that state is not held any more; ERR_BUSY. */

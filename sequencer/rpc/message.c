@@ -264,14 +264,15 @@ static void refuse(struct connection *conn, int code, const char *message, bool 
     conn_answer(conn, &out);
 }
 
-static struct json_object *parse(const char *p, size_t n)
+/* False: no JSON. A document `null` is NULL, and JSON all the same. */
+static bool parse(struct json_object **out, const char *p, size_t n)
 {
     if (n == 0 || n > LIMIT_RPC_BODY || !strict_json(p, n, LIMIT_RPC_JSON_DEPTH)) {
-        return NULL;
+        return false;
     }
     struct json_tokener *t = json_tokener_new_ex(LIMIT_RPC_JSON_DEPTH + 1);
     if (t == NULL) {
-        return NULL;
+        return false;
     }
     json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     struct json_object *root = json_tokener_parse_ex(t, p, (int)n);
@@ -279,18 +280,20 @@ static struct json_object *parse(const char *p, size_t n)
     if (json_tokener_get_error(t) == json_tokener_continue) {
         root = json_tokener_parse_ex(t, "", 1);
     }
-    if (json_tokener_get_error(t) != json_tokener_success) {
-        json_object_put(root);
-        root = NULL;
-    }
+    bool good = json_tokener_get_error(t) == json_tokener_success;
     json_tokener_free(t);
-    return root;
+    if (!good) {
+        json_object_put(root);
+        return false;
+    }
+    *out = root;
+    return true;
 }
 
 void message_start(struct connection *conn, const char *p, size_t n)
 {
-    struct json_object *root = parse(p, n);
-    if (root == NULL) {
+    struct json_object *root = NULL;
+    if (!parse(&root, p, n)) {
         refuse(conn, CODE_PARSE, "parse error", false);
         return;
     }

@@ -143,6 +143,12 @@ static void get_ready(struct connection *c)
         text_item(&body);
         text_json(&body, ready.reason[i], strlen(ready.reason[i]));
     }
+    TEXT_LITERAL(&body, "],\"details\":[");
+    for (uint32_t i = 0; i < ready.reasons && i < RPC_REASONS; i++) {
+        const char *detail = ready.detail[i] != NULL ? ready.detail[i] : ready.reason[i];
+        text_item(&body);
+        text_json(&body, detail, strlen(detail));
+    }
     TEXT_LITERAL(&body, "]}");
     http_answer(c, ready.ready ? 200 : 503, "application/json", &body, NULL);
 }

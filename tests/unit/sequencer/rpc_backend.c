@@ -221,6 +221,7 @@ static void b_readiness(void *ctx, struct rpc_readiness *out)
         out->reasons = 2;
         out->reason[0] = "draining";
         out->reason[1] = "client";
+        out->detail[0] = "asked to hand over";
     }
 }
 

@@ -123,11 +123,12 @@ static void the_paths(void **state)
     assert_string_equal(c.body, "ok\n");
     client_get(&c, "/readyz?x=1");
     assert_int_equal(c.status, 200);
-    assert_string_equal(c.body, "{\"ready\":true,\"reasons\":[]}");
+    assert_string_equal(c.body, "{\"ready\":true,\"reasons\":[],\"details\":[]}");
     world_set_ready(w, false);
     client_get(&c, "/readyz");
     assert_int_equal(c.status, 503);
-    assert_string_equal(c.body, "{\"ready\":false,\"reasons\":[\"draining\",\"client\"]}");
+    assert_string_equal(c.body, "{\"ready\":false,\"reasons\":[\"draining\",\"client\"],"
+                                "\"details\":[\"asked to hand over\",\"client\"]}");
     client_get(&c, "/status.json");
     assert_string_equal(c.body, "{\"chainId\":41197,\"path\":\"a/b\"}");
     client_get(&c, "/metrics"); /* admin port only */
