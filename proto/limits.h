@@ -86,10 +86,7 @@
     LIMIT(BUILDER_ASIDE, 256, "transactions", "oldest offered again")                          \
     LIMIT(BATCH_FRAME, 1000000, "bytes", "payload ignored: a frame's data (OP)")               \
     LIMIT(CHANNEL_BYTES, 100000000, "bytes", "channel dropped: compressed, 200 a frame (OP)")  \
-    LIMIT(CHANNEL_CONTENTS, 100000000, "bytes", "the rest ignored: decompressed (OP Fjord)")   \
     LIMIT(SPAN_ELEMENTS, 10000000, "elements", "batch ignored: blocks, transactions (OP)")     \
-    LIMIT(SEGMENT_BLOCKS, 10000, "blocks", "the segment is closed")                            \
-    LIMIT(SEGMENT_BYTES, 1500000, "bytes", "the segment is closed: bodies, uncompressed")      \
     LIMIT(CONFIG_BYTES, 1048576, "bytes", "configuration refused")
 
 enum limit {

@@ -43,6 +43,8 @@ HEADERS = {
               "sequencer/batcher/"],
     "yaml.h": ["sequencer/node/config_yaml.c"],
     "llhttp.h": ["sequencer/rpc/"],
+    "zlib.h": ["sequencer/batcher/compress.c"],
+    "brotli/": ["sequencer/batcher/compress.c"],
     "wslay/": ["sequencer/rpc/", "sequencer/cli/"],
     "pthread.h": ["storage/", "sequencer/"],
     "threads.h": [],
