@@ -54,6 +54,7 @@
     LIMIT(POOL_ACCOUNT_QUEUED, 64, "transactions", "refused: per sender, nonce ahead")         \
     LIMIT(POOL_EXPIRY_S, 10800, "s", "a queued transaction that never became executable")      \
     LIMIT(INTAKE_WAITING, 16384, "transactions", "new ones refused: acknowledgement pending")  \
+    LIMIT(INTAKE_LATE_MS, 500, "ms", "new ones refused: the oldest waits so long for its check") \
     LIMIT(INTAKE_BATCH, 512, "transactions", "rest in the next frame")                         \
     LIMIT(RPC_CONNECTIONS, 1024, "connections", "refused with 503")                            \
     LIMIT(RPC_CONNECTIONS_PER_IP, 512, "connections", "refused with 429")                      \

@@ -185,7 +185,7 @@ static enum tx_error take_type(struct rlp_in *in, struct tx *out)
     return out->type == TYPE_ACCESS_LIST || out->type == TYPE_FEE_MARKET ? TX_OK : TX_TYPE;
 }
 
-enum tx_error tx_decode(struct tx *out, struct bytes raw)
+static enum tx_error read_all(struct tx *out, struct bytes raw, struct fields *signed_fields)
 {
     struct rlp_in in = {raw.p, raw.n};
     struct rlp_in list;
@@ -206,14 +206,35 @@ enum tx_error tx_decode(struct tx *out, struct bytes raw)
     if (bad != OK) {
         return bad == ERR_TOO_LARGE ? TX_TOO_LARGE : TX_MALFORMED;
     }
-    fields.n -= list.n;
-    e = take_signature(&list, out);
-    if (e != TX_OK) {
-        return e;
+    *signed_fields = (struct fields){fields.first, fields.n - list.n};
+    return take_signature(&list, out);
+}
+
+enum tx_error tx_read(struct tx *out, struct bytes raw)
+{
+    struct fields f;
+    return read_all(out, raw, &f);
+}
+
+enum tx_error tx_decode_hashed(struct tx *out, struct bytes raw, const struct hash *hash)
+{
+    struct fields f;
+    enum tx_error e = read_all(out, raw, &f);
+    if (e == TX_OK) {
+        out->signing_hash = signing_hash(out, &f);
+        out->hash = *hash;
     }
-    out->signing_hash = signing_hash(out, &fields);
-    out->hash = keccak256(raw.p, raw.n);
-    return TX_OK;
+    return e;
+}
+
+enum tx_error tx_decode(struct tx *out, struct bytes raw)
+{
+    static const struct hash none;
+    enum tx_error e = tx_decode_hashed(out, raw, &none);
+    if (e == TX_OK) {
+        out->hash = keccak256(raw.p, raw.n);
+    }
+    return e;
 }
 
 enum tx_error tx_sender(struct address *out, const struct tx *tx)

@@ -42,6 +42,11 @@ enum tx_error {
 };
 
 enum tx_error tx_decode(struct tx *out, struct bytes raw) MUST_USE;
+/* The same for bytes that were hashed before. */
+enum tx_error tx_decode_hashed(struct tx *out, struct bytes raw,
+                               const struct hash *hash) MUST_USE;
+/* The same without any hash: both stay zero. For bytes whose sender is known. */
+enum tx_error tx_read(struct tx *out, struct bytes raw) MUST_USE;
 enum tx_error tx_sender(struct address *out, const struct tx *tx) MUST_USE;
 const char *tx_error_text(enum tx_error e);
 

@@ -1,8 +1,9 @@
 /* The load tool: a client with many accounts that signs and sends transfers at a rate to several
  * nodes, follows the chain, and audits that everything accepted was confirmed exactly once.
  *
- *   bench_load      options, phases: setup -> fund -> load -> drain -> audit -> report
+ *   bench_load      options, phases: setup -> fund -> sign -> load -> drain -> audit -> report
  *   bench_accounts  keys, nonces, balances
+ *   bench_sign      transfers, most of them before the load begins
  *   bench_send      one unacknowledged transaction an account; retried elsewhere with equal bytes
  *   bench_batch     several transactions in one request to a node, several answers out of one
  *   bench_confirm   heads -> blocks -> confirmations
@@ -10,7 +11,8 @@
  *
  * An account sends its next transaction when the last one was accepted, to its own node while
  * that answers and else to the next: "already known", or "nonce too low" on a repetition, say that
- * an earlier copy arrived, and count as accepted. One loop thread. */
+ * an earlier copy arrived, and count as accepted. A refusal is tried again after a time that doubles.
+ * One loop thread. */
 #ifndef SEQUENCER_CLI_BENCH_H
 #define SEQUENCER_CLI_BENCH_H
 
@@ -30,6 +32,8 @@
 
 enum { BENCH_FUNDERS = 10, BENCH_ARRIVALS = 4096, BENCH_RAW = 160, BENCH_SENTENCES = 8 };
 enum { BENCH_TRANSFER_GAS = 21000 };
+/* Retries wait in a ring of lists, each for so many microseconds. */
+enum { BENCH_RETRY_SLOTS = 256, BENCH_RETRY_SLOT_US = 10000 };
 
 struct bench_account;
 struct bench_batch;
@@ -37,6 +41,7 @@ struct bench_batch;
 struct bench_tx {
     struct hash hash;
     struct bench_account *account;
+    struct bench_tx *next; /* of those signed ahead */
     uint64_t submitted_us; /* first attempt */
     uint64_t accepted_us;  /* 0: not acknowledged */
     uint64_t confirmed_us; /* 0: not seen in a block */
@@ -55,14 +60,14 @@ struct bench_account {
     uint64_t nonce;
     uint32_t home;       /* node */
     struct bench_tx *tx; /* not yet accepted; NULL: free */
+    struct bench_tx *signed_ahead; /* by nonce, the next first */
     bool in_flight;
     bool broken; /* refused for good; not used any more */
-    uint64_t retry_us;
     uint32_t to_fund;           /* funders: next account to fund */
     struct bench_account *next; /* queue of free ones, or list of those that wait to retry */
 };
 
-enum bench_phase { BENCH_FUND, BENCH_LOAD, BENCH_DRAIN, BENCH_OVER };
+enum bench_phase { BENCH_FUND, BENCH_SIGN, BENCH_LOAD, BENCH_DRAIN, BENCH_OVER };
 
 struct bench_options {
     const char *url[LIMIT_MEMBERS];
@@ -98,7 +103,9 @@ struct bench {
     struct bench_account *account;
     struct bench_account *idle_head;
     struct bench_account *idle_tail;
-    struct bench_account *waiting; /* for their retry */
+    struct bench_account *waiting[BENCH_RETRY_SLOTS]; /* for their retry, by time */
+    uint64_t retry_at; /* slot of time that comes next */
+    uint64_t sign_next; /* transfer that is signed next, of all accounts in turn */
     uint64_t down_until_us[LIMIT_MEMBERS];
     struct bench_batch *gathering[LIMIT_MEMBERS]; /* for each node; NULL: nothing */
 
@@ -111,6 +118,8 @@ struct bench {
     uint64_t retries;
     uint64_t refused;
     uint64_t load_us;                                /* length of the load phase */
+    uint64_t load_wall_ms;                           /* when it began, Unix time */
+    uint64_t cpu_us; /* of this process, from there to the last confirmation */
     struct bench_sentence sentence[BENCH_SENTENCES]; /* what nodes said against it */
 
     uint64_t first_block;
@@ -130,10 +139,19 @@ void bench_accounts_close(struct bench *b);
 enum err bench_ask(struct bench *b, struct json_object **result, const char *method,
                    struct json_object *params, char *why, size_t why_len) MUST_USE;
 
+/* bench_sign.c */
+/* NULL: out of memory. The caller owns it. */
+struct bench_tx *bench_sign(struct bench_account *a, uint64_t nonce, const struct address *to,
+                            const struct u256 *value);
+/* Signs some of the load's transfers ahead, so that a client on the nodes' own machine takes less
+ * from them; false when all are signed, or as many as are kept. */
+bool bench_sign_some(struct bench *b);
+/* The account's next transfer of the load. */
+struct bench_tx *bench_next_transfer(struct bench_account *a);
+
 /* bench_send.c */
-/* Signs and sends a transfer; false: out of memory. */
-bool bench_send(struct bench_account *a, const struct address *to, const struct u256 *value,
-                bool load);
+/* Takes `tx` over and sends it. */
+void bench_send(struct bench_account *a, struct bench_tx *tx, bool load);
 void bench_idle_push(struct bench *b, struct bench_account *a);
 struct bench_account *bench_idle_pop(struct bench *b);
 void bench_retry_due(struct bench *b);

@@ -160,6 +160,12 @@ void bench_accounts_close(struct bench *b)
         HASH_DEL(b->txs, tx);
         free(tx);
     }
+    for (uint64_t i = 0; b->account != NULL && i < b->o.accounts; i++) {
+        while ((tx = b->account[i].signed_ahead) != NULL) {
+            b->account[i].signed_ahead = tx->next;
+            free(tx);
+        }
+    }
     free(b->account);
     free(b->seen);
 }

@@ -21,8 +21,26 @@ static void enter(struct bench *b, enum bench_phase phase)
     b->phase_us = now_us();
 }
 
+static uint64_t cpu_us(void)
+{
+    uv_rusage_t u = {0};
+    (void)uv_getrusage(&u);
+    return (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000 +
+           (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+}
+
+static void begin_load(struct bench *b)
+{
+    uv_timeval64_t t = {0};
+    (void)uv_gettimeofday(&t);
+    b->load_wall_ms = (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_usec / 1000;
+    b->cpu_us = cpu_us();
+    enter(b, BENCH_LOAD);
+}
+
 static void finish(struct bench *b)
 {
+    b->cpu_us = b->phase == BENCH_DRAIN ? cpu_us() - b->cpu_us : 0;
     enter(b, BENCH_OVER);
     uv_timer_stop(&b->timer);
     uv_close((uv_handle_t *)&b->timer, NULL);
@@ -40,7 +58,9 @@ static void fund(struct bench *b)
         if (f->to_fund < b->o.accounts) {
             const struct address *to = &b->account[f->to_fund].address;
             f->to_fund += BENCH_FUNDERS;
-            if (bench_send(f, to, &b->grant, false)) {
+            struct bench_tx *tx = bench_sign(f, f->nonce, to, &b->grant);
+            if (tx != NULL) {
+                bench_send(f, tx, false);
                 continue;
             }
         }
@@ -53,7 +73,7 @@ static void fund(struct bench *b)
         for (size_t i = 0; i < b->o.accounts; i++) {
             bench_idle_push(b, &b->account[i]);
         }
-        enter(b, BENCH_LOAD);
+        enter(b, BENCH_SIGN);
     } else if (now_us() - b->phase_us > (uint64_t)FUND_LIMIT_MS * 1000) {
         cli_fail(CLI_FAILED, "bench: the accounts were not funded within %d s; a node said: %s",
                  FUND_LIMIT_MS / 1000, b->sentence[0].n > 0 ? b->sentence[0].text : "nothing");
@@ -65,14 +85,14 @@ static void load(struct bench *b)
 {
     uint64_t elapsed = now_us() - b->phase_us;
     uint64_t due = b->o.rate * elapsed / 1000000;
-    struct u256 value = u256_from_u64(1);
     struct bench_account *a;
     while (b->sent < due && (a = bench_idle_pop(b)) != NULL) {
-        size_t to = (size_t)(a - b->account + 1) % b->o.accounts;
-        if (!bench_send(a, &b->account[to].address, &value, true)) {
+        struct bench_tx *tx = bench_next_transfer(a);
+        if (tx == NULL) {
             bench_idle_push(b, a);
             break;
         }
+        bench_send(a, tx, true);
     }
     if (elapsed >= b->o.for_ms * 1000) {
         b->load_us = elapsed;
@@ -87,6 +107,10 @@ static void on_tick(uv_timer_t *timer)
     bench_read_next(b);
     if (b->phase == BENCH_FUND) {
         fund(b);
+    } else if (b->phase == BENCH_SIGN) {
+        if (!bench_sign_some(b)) {
+            begin_load(b);
+        }
     } else if (b->phase == BENCH_LOAD) {
         load(b);
     } else if (b->phase == BENCH_DRAIN) {

@@ -102,7 +102,7 @@ static double per_second(uint64_t n, uint64_t us)
 
 /* From the first submission to the last confirmation: what is confirmed after the load counts,
  * and so does the time it took. */
-static double confirmed_per_second(const struct bench *b)
+static uint64_t confirming_us(const struct bench *b)
 {
     uint64_t first = UINT64_MAX;
     uint64_t last = 0;
@@ -112,7 +112,7 @@ static double confirmed_per_second(const struct bench *b)
             last = tx->confirmed_us > last ? tx->confirmed_us : last;
         }
     }
-    return last > first ? per_second(b->confirmed, last - first) : 0.0;
+    return last > first ? last - first : 0;
 }
 
 static void put_rate(struct json_object *o, const char *key, double value)
@@ -152,7 +152,10 @@ static void print_json(const struct bench *b, const struct audit *a, const struc
     doc_put_u64(o, "accepted", b->accepted);
     doc_put_u64(o, "confirmed", b->confirmed);
     put_rate(o, "acceptedPerSecond", per_second(b->accepted, b->load_us));
-    put_rate(o, "confirmedPerSecond", confirmed_per_second(b));
+    put_rate(o, "confirmedPerSecond", per_second(b->confirmed, confirming_us(b)));
+    doc_put_u64(o, "loadFromMs", b->load_wall_ms);
+    doc_put_u64(o, "loadToMs", b->load_wall_ms + confirming_us(b) / 1000);
+    doc_put_u64(o, "clientCpuMs", b->cpu_us / 1000);
     doc_put(o, "acceptMs", describe(&accept));
     doc_put(o, "latencyMs", describe(&confirm));
     doc_put_u64(o, "retries", b->retries);
@@ -185,7 +188,7 @@ static void print_text(const struct bench *b, const struct audit *a, const struc
     printf("sent %" PRIu64 ", accepted %" PRIu64 " (%.1f/s), confirmed %" PRIu64 " (%.1f/s), "
            "retries %" PRIu64 ", refused %" PRIu64 "\n",
            b->sent, b->accepted, per_second(b->accepted, b->load_us), b->confirmed,
-           confirmed_per_second(b), b->retries, b->refused);
+           per_second(b->confirmed, confirming_us(b)), b->retries, b->refused);
     print_quantiles("accepted in", &accept);
     print_quantiles("confirmed in", &confirm);
     printf("audit of blocks %" PRIu64 " to %" PRIu64 " on %u of %zu nodes: %" PRIu64

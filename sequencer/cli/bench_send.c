@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "proto/keccak.h"
-#include "proto/tx.h"
 #include "sequencer/cli/bench.h"
 
 enum { DOWN_US = 500000, RETRY_US = 50000 };
@@ -96,28 +94,32 @@ static void close_open(struct bench_account *a)
 
 void bench_settle(struct bench *b, struct bench_tx *tx)
 {
-    struct bench_account *a = tx->account;
-    tx->confirmed_us = now_us();
+    tx->confirmed_us = now_us(); /* its account, if it waits for a retry, is free after that */
     if (tx->accepted_us != 0) {
         b->unconfirmed--;
     }
-    if (a->tx == tx && !a->in_flight) {
-        for (struct bench_account **at = &b->waiting; *at != NULL; at = &(*at)->next) {
-            if (*at == a) {
-                *at = a->next;
-                break;
-            }
-        }
-        close_open(a);
-    }
 }
 
+/* Into the ring, at least one slot and less than a round ahead of what is taken out of it. */
 static void retry_later(struct bench_account *a, uint64_t delay_us)
 {
-    a->bench->retries++;
-    a->retry_us = now_us() + delay_us;
-    a->next = a->bench->waiting;
-    a->bench->waiting = a;
+    struct bench *b = a->bench;
+    uint64_t slots = delay_us / BENCH_RETRY_SLOT_US + 1;
+    uint64_t now = now_us() / BENCH_RETRY_SLOT_US;
+    uint64_t at = now + (slots < BENCH_RETRY_SLOTS - 1 ? slots : BENCH_RETRY_SLOTS - 2);
+    b->retries++;
+    a->next = b->waiting[at % BENCH_RETRY_SLOTS];
+    b->waiting[at % BENCH_RETRY_SLOTS] = a;
+}
+
+/* Doubles, and differs from account to account: who is told that a node is full does not help it
+ * by asking at once, together with all the others. */
+static uint64_t backoff_us(const struct bench_account *a)
+{
+    uint32_t doublings = a->tx->attempts < 6 ? a->tx->attempts - 1 : 5;
+    uint64_t most = (uint64_t)RETRY_US << doublings;
+    uint64_t spread = (uint64_t)load_be32(a->tx->hash.b) * most >> 33;
+    return most / 2 + spread;
 }
 
 static bool says(const char *text, const char *part)
@@ -125,11 +127,12 @@ static bool says(const char *text, const char *part)
     return strcasestr(text, part) != NULL;
 }
 
-/* Refusals that no repetition changes. (A node that catches up may not know our funds yet.) */
+/* Refusals that no repetition changes. (A node that catches up may not know our funds yet; a full
+ * pool says "transaction underpriced" to what it may take later.) */
 static bool is_final(const char *text)
 {
     return says(text, "invalid") || says(text, "intrinsic") || says(text, "nonce too low") ||
-           says(text, "not supported") || says(text, "underpriced");
+           says(text, "not supported") || says(text, "replacement") || says(text, "tip needed");
 }
 
 static void on_refused(struct bench_account *a, const char *why)
@@ -150,7 +153,7 @@ static void on_refused(struct bench_account *a, const char *why)
         return;
     }
     a->home = (a->home + 1) % (uint32_t)b->o.urls;
-    retry_later(a, RETRY_US);
+    retry_later(a, backoff_us(a));
 }
 
 void bench_answered(struct bench_tx *tx, enum bench_answer answer, const char *why)
@@ -187,46 +190,34 @@ static void attempt(struct bench_account *a)
     }
 }
 
-void bench_retry_due(struct bench *b)
+static void retry(struct bench_account *a)
 {
-    uint64_t now = now_us();
-    struct bench_account *a = b->waiting;
-    b->waiting = NULL;
-    while (a != NULL) {
-        struct bench_account *next = a->next;
-        if (a->retry_us <= now) {
-            attempt(a);
-        } else {
-            a->next = b->waiting;
-            b->waiting = a;
-        }
-        a = next;
+    if (a->tx->confirmed_us != 0) {
+        close_open(a); /* an earlier copy stands in a block */
+    } else {
+        attempt(a);
     }
 }
 
-bool bench_send(struct bench_account *a, const struct address *to, const struct u256 *value,
-                bool load)
+void bench_retry_due(struct bench *b)
+{
+    uint64_t now = now_us() / BENCH_RETRY_SLOT_US;
+    uint64_t oldest = now - BENCH_RETRY_SLOTS + 1;
+    for (b->retry_at = b->retry_at > oldest ? b->retry_at : oldest; b->retry_at <= now;
+         b->retry_at++) {
+        struct bench_account *a = b->waiting[b->retry_at % BENCH_RETRY_SLOTS];
+        b->waiting[b->retry_at % BENCH_RETRY_SLOTS] = NULL;
+        while (a != NULL) {
+            struct bench_account *next = a->next;
+            retry(a);
+            a = next;
+        }
+    }
+}
+
+void bench_send(struct bench_account *a, struct bench_tx *tx, bool load)
 {
     struct bench *b = a->bench;
-    struct bench_tx *tx = calloc(1, sizeof *tx);
-    size_t n = 0;
-    if (tx == NULL) {
-        return false;
-    }
-    const struct tx_request r = {.chain_id = b->chain_id,
-                                 .nonce = a->nonce,
-                                 .max_priority_fee = b->tip,
-                                 .max_fee = b->max_fee,
-                                 .gas = BENCH_TRANSFER_GAS,
-                                 .to = *to,
-                                 .value = *value};
-    if (tx_sign(tx->raw, sizeof tx->raw, &n, &r, &a->key) != OK) {
-        free(tx);
-        return false;
-    }
-    tx->raw_len = (uint16_t)n;
-    tx->hash = keccak256(tx->raw, n);
-    tx->account = a;
     tx->load = load;
     tx->submitted_us = now_us();
     HASH_ADD(hh, b->txs, hash, sizeof tx->hash, tx);
@@ -234,5 +225,4 @@ bool bench_send(struct bench_account *a, const struct address *to, const struct 
     b->open++;
     b->sent += load ? 1 : 0;
     attempt(a);
-    return true;
 }

@@ -98,7 +98,7 @@ static void transfer(struct run *r, const struct tx *tx, struct view_account *fr
 const char *ledger_run_tx(struct run *r, const struct execution_tx *in)
 {
     struct tx tx;
-    enum tx_error bad = tx_decode(&tx, in->raw);
+    enum tx_error bad = tx_read(&tx, in->raw);
     if (bad != TX_OK) {
         return tx_error_text(bad);
     }

@@ -98,6 +98,13 @@ static const char *check_room(const struct account *a, const struct tx *tx)
     return a->n - a->executable >= LIMIT_POOL_ACCOUNT_QUEUED ? "account limit exceeded" : NULL;
 }
 
+/* Where it came from decides only who goes first among equals: if it let one in, two full nodes
+ * would throw out what each had acknowledged to the other. */
+static bool pays_more(uint64_t price, const struct account *cheapest)
+{
+    return price >> 1 > cheapest->evict_price >> 1;
+}
+
 /* Evicts cheaper ones until `e` fits. NULL, or why it does not. */
 static const char *make_room(struct mempool *p, const struct account *a, const struct entry *e)
 {
@@ -107,7 +114,7 @@ static const char *make_room(struct mempool *p, const struct account *a, const s
         if (cheapest == NULL) {
             return "txpool is full";
         }
-        if (cheapest->evict_price >= pool_evict_price(e, &p->evict_base_fee, executable)) {
+        if (!pays_more(pool_evict_price(e, &p->evict_base_fee, executable), cheapest)) {
             return executable ? "transaction underpriced" : "txpool is full";
         }
         if (cheapest == a) {

@@ -43,7 +43,8 @@ void mempool_destroy(struct mempool *p);
  * ("nonce too low: next nonce 5, tx nonce 3", "insufficient funds for gas * price + value: …"),
  * at most text_len bytes. `local`: submitted here rather than by a peer. The transaction must have
  * been decoded and its sender recovered. When the pool is full the cheapest last transaction of an
- * account goes, queued ones before executable ones, a peer's before a local one of equal price. */
+ * account goes for one that pays more, queued ones before executable ones, a peer's before a local
+ * one of equal price. */
 enum mempool_verdict mempool_add(struct mempool *p, const struct tx *tx,
                                  const struct address *sender, bool local, uint64_t now_s,
                                  char *text, size_t text_len);

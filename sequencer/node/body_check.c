@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 /* N5: a body is here, hashes to its root and passes the stateless checks; its senders are found.
- * Senders of transactions that wait in the pool are known; the others are recovered by workers. */
+ * Senders of transactions that wait in the pool are known, by hash; the others are recovered by
+ * workers. Of a large body the hashes, too, are made there. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,13 @@ struct root_work {
     uv_work_t work;
     struct block_entry *entry;
     struct hash root;
+};
+
+/* Transactions from … to-1 of a large body. */
+struct hashing {
+    uv_work_t work;
+    struct block_entry *entry;
+    uint32_t from, to;
 };
 
 struct slice {
@@ -64,11 +72,11 @@ static bool alloc_txs(struct block_entry *e, uint32_t count)
 static bool recover_one(struct block_entry *e, uint32_t i, uint64_t chain_id)
 {
     struct tx tx;
-    if (tx_decode(&tx, e->tx[i].raw) != TX_OK || (tx.has_chain_id && tx.chain_id != chain_id) ||
+    if (tx_decode_hashed(&tx, e->tx[i].raw, &e->tx_hash[i]) != TX_OK ||
+        (tx.has_chain_id && tx.chain_id != chain_id) ||
         tx_sender(&e->tx_sender[i], &tx) != TX_OK) {
         return false;
     }
-    e->tx_hash[i] = tx.hash;
     e->tx_nonce[i] = tx.nonce;
     e->tx[i].sender = e->tx_sender[i];
     return true;
@@ -105,7 +113,6 @@ static void slice_done(uv_work_t *work, int status)
 static bool known_to_pool(struct node *n, struct block_entry *e, uint32_t i)
 {
     struct mempool_entry known;
-    e->tx_hash[i] = keccak256(e->tx[i].raw.p, e->tx[i].raw.n);
     if (!mempool_get(n->mempool, &e->tx_hash[i], &known)) {
         return false;
     }
@@ -140,11 +147,10 @@ static void find_senders(struct node *n, struct block_entry *e)
 {
     struct slice *s = NULL;
     uint32_t inlined = 0;
-    bool look_up = e->txs <= 4096;
     e->check_ok = true;
     e->check_left = 1; /* this function's own share: slices may finish while it runs */
     for (uint32_t i = 0; i < e->txs && e->check_ok; i++) {
-        if (look_up && known_to_pool(n, e, i)) {
+        if (known_to_pool(n, e, i)) {
             continue;
         }
         if (inlined < INLINE_TXS) {
@@ -172,6 +178,74 @@ static void find_senders(struct node *n, struct block_entry *e)
     }
 }
 
+static void hash_range(struct block_entry *e, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from; i < to; i++) {
+        e->tx_hash[i] = keccak256(e->tx[i].raw.p, e->tx[i].raw.n);
+    }
+}
+
+static void hashing_run(uv_work_t *work)
+{
+    const struct hashing *h = work->data;
+    hash_range(h->entry, h->from, h->to);
+}
+
+static void hashing_done(uv_work_t *work, int status)
+{
+    struct hashing *h = work->data;
+    struct block_entry *e = h->entry;
+    free(h);
+    e->check_ok = e->check_ok && status == 0;
+    e->pins--;
+    if (--e->check_left > 0) {
+        return;
+    }
+    if (e->check_ok) {
+        find_senders(e->node, e);
+    } else {
+        blocks_drop_body(e->node, e);
+    }
+}
+
+/* False: nothing was queued. */
+static bool hash_later(struct node *n, struct block_entry *e, uint32_t from, uint32_t to)
+{
+    struct hashing *h = calloc(1, sizeof *h);
+    if (h == NULL) {
+        return false;
+    }
+    *h = (struct hashing){.entry = e, .from = from, .to = to};
+    h->work.data = h;
+    e->check_left++;
+    e->pins++;
+    if (uv_queue_work(&n->loop, &h->work, hashing_run, hashing_done) == 0) {
+        return true;
+    }
+    e->check_left--;
+    e->pins--;
+    free(h);
+    return false;
+}
+
+static void find_hashes(struct node *n, struct block_entry *e)
+{
+    uint32_t from = 0;
+    e->check_ok = true;
+    e->check_left = 0;
+    while (e->txs > SLICE_HASHES && from < e->txs) {
+        uint32_t to = e->txs - from > SLICE_HASHES ? from + SLICE_HASHES : e->txs;
+        if (!hash_later(n, e, from, to)) {
+            break;
+        }
+        from = to;
+    }
+    hash_range(e, from, e->txs);
+    if (e->check_left == 0) {
+        find_senders(n, e);
+    }
+}
+
 static void root_good(struct node *n, struct block_entry *e)
 {
     uint32_t count = 0;
@@ -181,7 +255,7 @@ static void root_good(struct node *n, struct block_entry *e)
     } else if (!alloc_txs(e, count)) {
         blocks_drop_body(n, e);
     } else {
-        find_senders(n, e);
+        find_hashes(n, e);
     }
 }
 

@@ -132,7 +132,9 @@ static void tell_core(struct node *n)
 void health_turn(struct node *n)
 {
     struct health *h = &n->health;
-    if (!h->pool_changed) {
+    bool look = h->pool_changed || (h->pool_grew && !h->pending);
+    h->pool_grew = false;
+    if (!look) {
         return;
     }
     h->pool_changed = false;

@@ -1,12 +1,14 @@
 #define _GNU_SOURCE
-/* Replicated intake: a user's transaction is acknowledged when it is durable at members of weight
- * A (CONSENSUS 1). Work is gathered per turn of the loop: one write, one frame, however many. */
+/* Replicated intake, first half: received, checked by the workers, taken into the pool or refused.
+ * A user's transaction is acknowledged when it is durable at members of weight A (CONSENSUS 1). */
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/keccak.h"
 #include "sequencer/node/parts.h"
 
-enum { SLICE = 32 };
+/* Peers' transactions first: someone waits for our copy of each, and paid for its check already. */
+enum { SLICE = 32, WORKS = 8 };
 
 struct intake_work {
     uv_work_t work;
@@ -15,12 +17,45 @@ struct intake_work {
     struct intake_tx *tx[SLICE];
 };
 
+static void queue_open(struct intake_queue *q)
+{
+    q->first = NULL;
+    q->end = &q->first;
+    q->n = 0;
+}
+
+void intake_push(struct intake_queue *q, struct intake_tx *t)
+{
+    t->next = NULL;
+    *q->end = t;
+    q->end = &t->next;
+    q->n++;
+}
+
+struct intake_tx *intake_pop(struct intake_queue *q)
+{
+    struct intake_tx *t = q->first;
+    if (t == NULL) {
+        return NULL;
+    }
+    q->first = t->next;
+    if (q->first == NULL) {
+        q->end = &q->first;
+    }
+    q->n--;
+    return t;
+}
+
 void intake_open(struct node *n)
 {
-    n->intake.end = &n->intake.first;
-    n->intake.admitted_end = &n->intake.admitted;
-    n->intake.batch_end = &n->intake.batch;
+    struct intake *in = &n->intake;
+    queue_open(&in->peers);
+    queue_open(&in->own);
+    queue_open(&in->admitted);
+    in->batch_end = &in->batch;
 }
+
+/* ---- received -------------------------------------------------------------------------------- */
 
 static void refuse(rpc_submit_cb cb, void *arg, int code, const char *text)
 {
@@ -30,57 +65,98 @@ static void refuse(rpc_submit_cb cb, void *arg, int code, const char *text)
     }
 }
 
-static bool incoming(struct node *n, struct bytes raw, int from, rpc_submit_cb cb, void *arg)
+static struct intake_tx *tx_new(struct bytes raw, const struct hash *hash, int from)
 {
-    struct intake *in = &n->intake;
     struct intake_tx *t = malloc(sizeof *t + raw.n);
     if (t == NULL) {
-        return false;
+        return NULL;
     }
     memset(t, 0, sizeof *t);
     t->from = from;
-    t->cb = cb;
-    t->arg = arg;
+    t->tx.hash = *hash;
     t->at_us = driver_now();
     t->n = (uint32_t)raw.n;
     memcpy(t->raw, raw.p, raw.n);
-    *in->end = t;
-    in->end = &t->next;
-    in->incoming++;
-    return true;
+    return t;
+}
+
+/* NULL, or why none is taken now: said before anything is paid for it. A queue whose oldest has
+ * waited long grows for ever: whoever is told so at once asks again later, or elsewhere. */
+static const char *overloaded(const struct intake *in)
+{
+    if (in->unanswered + in->own.n + in->working >= LIMIT_INTAKE_WAITING) {
+        return "INTAKE_WAITING";
+    }
+    uint64_t late_us = LIMIT_INTAKE_LATE_MS * UINT64_C(1000);
+    return in->own.n > SLICE && driver_now() - in->own.first->at_us > late_us ? "INTAKE_LATE_MS"
+                                                                             : NULL;
+}
+
+static void submit(struct node *n, struct bytes raw, rpc_submit_cb cb, void *arg)
+{
+    struct mempool_entry e;
+    const char *limit = overloaded(&n->intake);
+    if (limit != NULL) {
+        book_limit(n, limit);
+        refuse(cb, arg, -32000, "txpool is full");
+        return;
+    }
+    struct hash hash = keccak256(raw.p, raw.n);
+    if (mempool_get(n->mempool, &hash, &e)) {
+        refuse(cb, arg, -32000, "already known");
+        return;
+    }
+    struct intake_tx *t = tx_new(raw, &hash, -1);
+    if (t == NULL) {
+        refuse(cb, arg, -32000, "txpool is full");
+        return;
+    }
+    t->cb = cb;
+    t->arg = arg;
+    intake_push(&n->intake.own, t);
 }
 
 void intake_submit(struct node *n, struct bytes raw, rpc_submit_cb cb, void *arg)
 {
     if (n->stopping) {
         refuse(cb, arg, -32000, "node is stopping");
-        return;
-    }
-    if (raw.n > LIMIT_TX_BYTES) {
+    } else if (raw.n > LIMIT_TX_BYTES) {
         refuse(cb, arg, -32000, "oversized data");
-        return;
-    }
-    if (raw.n == 0) {
+    } else if (raw.n == 0) {
         refuse(cb, arg, -32000, "typed transaction too short");
+    } else {
+        submit(n, raw, cb, arg);
+    }
+}
+
+/* What waits in the pool was checked before, and is repeated because our answer was lost or late:
+ * its sender is known, and it is stored and answered once more. */
+static void receive(struct node *n, struct bytes raw, int member)
+{
+    struct mempool_entry e;
+    struct hash hash = keccak256(raw.p, raw.n);
+    struct intake_tx *t = tx_new(raw, &hash, member);
+    if (t == NULL) {
         return;
     }
-    uint32_t busy = n->intake.unanswered + n->intake.incoming + n->intake.working;
-    if (busy >= LIMIT_INTAKE_WAITING || !incoming(n, raw, -1, cb, arg)) {
-        book_limit(n, "INTAKE_WAITING");
-        refuse(cb, arg, -32000, "txpool is full");
+    bool known = mempool_get(n->mempool, &hash, &e);
+    if (known) {
+        t->sender = e.sender;
     }
+    intake_push(known ? &n->intake.admitted : &n->intake.peers, t);
 }
 
 void intake_from_peer(struct node *n, int member, const struct message *m)
 {
+    struct intake *in = &n->intake;
     for (uint32_t i = 0; i < m->u.txs.txs; i++) {
         struct bytes raw = m->u.txs.tx[i];
-        if (n->intake.incoming + n->intake.working >= LIMIT_INTAKE_WAITING) {
+        if (in->peers.n + in->working >= LIMIT_INTAKE_WAITING) {
             book_limit(n, "INTAKE_WAITING"); /* not acknowledged: the sender repeats it */
             return;
         }
         if (raw.n > 0 && raw.n <= LIMIT_TX_BYTES) {
-            incoming(n, raw, member, NULL, NULL);
+            receive(n, raw, member);
         }
     }
 }
@@ -89,7 +165,8 @@ void intake_from_peer(struct node *n, int member, const struct message *m)
 
 static void recover(struct intake_tx *t, uint64_t chain_id)
 {
-    t->error = tx_decode(&t->tx, bytes_of(t->raw, t->n));
+    struct hash hash = t->tx.hash;
+    t->error = tx_decode_hashed(&t->tx, bytes_of(t->raw, t->n), &hash);
     if (t->error == TX_OK && t->tx.has_chain_id && t->tx.chain_id != chain_id) {
         t->error = TX_CHAIN_ID;
     }
@@ -141,7 +218,7 @@ static bool admit(struct node *n, struct intake_tx *t)
                                          driver_wall(n) / 1000, text, sizeof text);
     bool added = v == POOL_ADDED || v == POOL_REPLACED;
     if (added) {
-        n->health.pool_changed = true;
+        n->health.pool_grew = true;
     }
     if (t->from >= 0) {
         return added || v == POOL_KNOWN; /* known: it was repeated because the answer was lost */
@@ -160,15 +237,11 @@ static bool admit(struct node *n, struct intake_tx *t)
 
 static void recovered(struct node *n, struct intake_tx *t)
 {
-    struct intake *in = &n->intake;
-    t->next = NULL;
-    if (!admit(n, t)) {
+    if (admit(n, t)) {
+        intake_push(&n->intake.admitted, t);
+    } else {
         free(t);
-        return;
     }
-    *in->admitted_end = t;
-    in->admitted_end = &t->next;
-    in->admitted_n++;
 }
 
 static void work_run(uv_work_t *work)
@@ -182,8 +255,10 @@ static void work_run(uv_work_t *work)
 static void work_done(uv_work_t *work, int status)
 {
     struct intake_work *w = work->data;
+    struct intake *in = &w->node->intake;
+    in->works--;
+    in->working -= w->n;
     for (uint32_t i = 0; i < w->n; i++) {
-        w->node->intake.working--;
         if (status != 0) {
             refuse(w->tx[i]->cb, w->tx[i]->arg, -32000, "node is stopping");
             free(w->tx[i]);
@@ -191,185 +266,78 @@ static void work_done(uv_work_t *work, int status)
             recovered(w->node, w->tx[i]);
         }
     }
-    metrics_set(w->node->metrics, METRIC_VERIFY_QUEUE, 0, w->node->intake.working);
+    metrics_set(w->node->metrics, METRIC_VERIFY_QUEUE, 0, in->working);
     free(w);
 }
 
-static struct intake_tx *take_first(struct intake *in)
+static struct intake_tx *next_tx(struct intake *in)
 {
-    struct intake_tx *t = in->first;
-    in->first = t->next;
-    if (in->first == NULL) {
-        in->end = &in->first;
-    }
-    in->incoming--;
-    return t;
+    return intake_pop(in->peers.n > 0 ? &in->peers : &in->own);
 }
 
+static void recover_here(struct node *n)
+{
+    for (struct intake_tx *t; (t = next_tx(&n->intake)) != NULL;) {
+        recover(t, n->epoch.chain_id);
+        recovered(n, t);
+    }
+}
+
+static void start_work(struct node *n, struct intake_work *w)
+{
+    struct intake *in = &n->intake;
+    w->work.data = w;
+    w->node = n;
+    while (w->n < SLICE && (in->peers.n > 0 || in->own.n > 0)) {
+        w->tx[w->n++] = next_tx(in);
+    }
+    in->works++;
+    in->working += w->n;
+    if (uv_queue_work(&n->loop, &w->work, work_run, work_done) != 0) {
+        work_run(&w->work);
+        work_done(&w->work, 0);
+    }
+}
+
+/* Only as much as keeps the workers busy: the senders of a block must not wait behind thousands,
+ * and what waits here can still be overtaken and counted. */
 static void dispatch(struct node *n)
 {
     struct intake *in = &n->intake;
-    if (in->incoming <= INLINE_TXS) {
-        while (in->first != NULL) {
-            struct intake_tx *t = take_first(in);
-            recover(t, n->epoch.chain_id);
-            recovered(n, t);
-        }
+    if (in->peers.n + in->own.n <= INLINE_TXS && in->works == 0) {
+        recover_here(n);
         return;
     }
-    while (in->first != NULL) {
+    while (in->works < WORKS && (in->peers.n > 0 || in->own.n > 0)) {
         struct intake_work *w = calloc(1, sizeof *w);
         if (w == NULL) {
             return; /* they wait for the next turn */
         }
-        w->work.data = w;
-        w->node = n;
-        while (in->first != NULL && w->n < SLICE) {
-            w->tx[w->n++] = take_first(in);
-            in->working++;
-        }
-        if (uv_queue_work(&n->loop, &w->work, work_run, work_done) != 0) {
-            work_run(&w->work);
-            work_done(&w->work, 0);
-        }
+        start_work(n, w);
     }
     metrics_set(n->metrics, METRIC_VERIFY_QUEUE, 0, in->working);
 }
 
-/* ---- once a turn of the loop: to disk and to the peers --------------------------------------- */
-
-static struct intake_batch *batch_new(struct intake *in, uint32_t cap)
-{
-    struct intake_batch *b = calloc(1, sizeof *b);
-    if (b == NULL) {
-        return NULL;
-    }
-    b->item = calloc(cap, sizeof *b->item);
-    if (b->item == NULL) {
-        free(b);
-        return NULL;
-    }
-    b->cap = cap;
-    b->token = ++in->token;
-    return b;
-}
-
-static void send_frame(struct node *n, int to, struct bytes *tx, uint32_t count)
-{
-    struct message m = {.kind = MSG_TXS};
-    m.u.txs.tx = tx;
-    m.u.txs.txs = count;
-    if (count > 0) {
-        net_send(n, to, &m);
-    }
-}
-
-/* Those submitted here, in as few frames as their limits allow. */
-static void send_admitted(struct node *n, int to)
-{
-    struct bytes tx[LIMIT_INTAKE_BATCH];
-    uint32_t count = 0;
-    size_t size = 0;
-    for (struct intake_tx *t = n->intake.admitted; t != NULL; t = t->next) {
-        if (t->from >= 0) {
-            continue;
-        }
-        if (count == LIMIT_INTAKE_BATCH || size + t->n + 64 > LIMIT_FRAME_TXS / 2) {
-            send_frame(n, to, tx, count);
-            count = 0;
-            size = 0;
-        }
-        tx[count++] = bytes_of(t->raw, t->n);
-        size += t->n + 16;
-    }
-    send_frame(n, to, tx, count);
-}
-
-/* Key: transaction hash; value: sender, raw bytes. */
-static enum err submit_batch(struct node *n, struct intake_batch *b)
-{
-    struct intake *in = &n->intake;
-    struct storage_put *put = calloc(b->cap, sizeof *put);
-    size_t size = 0;
-    for (struct intake_tx *t = in->admitted; t != NULL; t = t->next) {
-        size += sizeof t->sender + t->n;
-    }
-    uint8_t *values = malloc(size + 1);
-    enum err err = put == NULL || values == NULL ? ERR_NO_MEMORY : OK;
-    uint8_t *at = values;
-    for (struct intake_tx *t = in->admitted; t != NULL && err == OK; t = t->next) {
-        put[b->n].table = TABLE_POOL;
-        put[b->n].key = bytes_of(t->tx.hash.b, sizeof t->tx.hash.b);
-        put[b->n].value = bytes_of(at, sizeof t->sender + t->n);
-        memcpy(at, t->sender.b, sizeof t->sender);
-        memcpy(at + sizeof t->sender, t->raw, t->n);
-        at += sizeof t->sender + t->n;
-        b->item[b->n].hash = t->tx.hash;
-        b->item[b->n].from = t->from;
-        b->n++;
-    }
-    if (err == OK) {
-        err = storage_submit_puts(n->storage, put, b->n, true, b->token);
-    }
-    free(values);
-    free(put);
-    return err;
-}
-
-static void flush_admitted(struct node *n)
-{
-    struct intake *in = &n->intake;
-    struct intake_batch *b = batch_new(in, in->admitted_n);
-    if (b == NULL || submit_batch(n, b) != OK) {
-        /* Not durable here: nobody is told; the sweep answers with an error. */
-        if (b != NULL) {
-            free(b->item);
-            free(b);
-        }
-    } else {
-        *in->batch_end = b;
-        in->batch_end = &b->next;
-    }
-    send_admitted(n, SEND_ALL);
-    while (in->admitted != NULL) {
-        struct intake_tx *next = in->admitted->next;
-        free(in->admitted);
-        in->admitted = next;
-    }
-    in->admitted_end = &in->admitted;
-    in->admitted_n = 0;
-}
-
-/* One write at a time: what arrives while it is under way goes into the next. A lone transaction
- * waits for nothing; under load the writes, frames and answers become few and large. */
 void intake_turn(struct node *n)
 {
-    struct intake *in = &n->intake;
-    if (in->first != NULL) {
-        dispatch(n);
-    }
-    if (in->admitted != NULL && (in->batch == NULL || in->admitted_n >= LIMIT_INTAKE_BATCH)) {
-        flush_admitted(n);
+    dispatch(n);
+    intake_flush(n);
+}
+
+static void drop_all(struct intake_queue *q)
+{
+    for (struct intake_tx *t; (t = intake_pop(q)) != NULL;) {
+        free(t);
     }
 }
 
 void intake_close(struct node *n)
 {
     struct intake *in = &n->intake;
-    while (in->first != NULL) {
-        free(take_first(in));
-    }
-    while (in->admitted != NULL) {
-        struct intake_tx *next = in->admitted->next;
-        free(in->admitted);
-        in->admitted = next;
-    }
-    while (in->batch != NULL) {
-        struct intake_batch *next = in->batch->next;
-        free(in->batch->item);
-        free(in->batch);
-        in->batch = next;
-    }
+    drop_all(&in->peers);
+    drop_all(&in->own);
+    drop_all(&in->admitted);
+    intake_store_close(n);
     struct intake_wait *w, *tmp;
     HASH_ITER(hh, in->wait, w, tmp)
     {

@@ -119,29 +119,64 @@ void intake_final(struct node *n, const struct hash *tx)
     forget(n, w);
 }
 
-static void repeat(struct node *n, struct intake_wait *w, int only)
+/* Transactions that are sent again, in as few frames as may be. */
+struct repeats {
+    struct intake_wait *wait[LIMIT_INTAKE_BATCH];
+    struct bytes raw[LIMIT_INTAKE_BATCH];
+    uint32_t n;
+};
+
+static void repeats_add(struct node *n, struct repeats *r, struct intake_wait *w)
 {
     struct mempool_entry e;
-    if (!mempool_get(n->mempool, &w->hash, &e)) {
-        return;
+    if (r->n < LIMIT_INTAKE_BATCH && mempool_get(n->mempool, &w->hash, &e)) {
+        r->wait[r->n] = w;
+        r->raw[r->n++] = e.raw;
     }
-    struct bytes raw = e.raw;
+}
+
+static void send_frame(struct node *n, uint32_t peer, struct bytes *tx, uint32_t count)
+{
     struct message m = {.kind = MSG_TXS};
-    m.u.txs.tx = &raw;
-    m.u.txs.txs = 1;
-    for (uint32_t peer = 0; peer < n->epoch.n; peer++) {
-        bool wanted = only < 0 || (int)peer == only;
-        if (wanted && (w->acks & 1u << peer) == 0 && net_up(n, (int)peer)) {
-            net_send(n, (int)peer, &m);
-        }
+    m.u.txs.tx = tx;
+    m.u.txs.txs = count;
+    if (count > 0) {
+        net_send(n, (int)peer, &m);
     }
-    w->sent_us = driver_now();
+}
+
+/* Those that this peer has not acknowledged. */
+static void repeats_send(struct node *n, const struct repeats *r, uint32_t peer)
+{
+    struct bytes tx[LIMIT_INTAKE_BATCH];
+    uint32_t count = 0;
+    size_t size = 0;
+    for (uint32_t i = 0; i < r->n; i++) {
+        if ((r->wait[i]->acks & 1u << peer) != 0) {
+            continue;
+        }
+        if (size + r->raw[i].n + 64 > LIMIT_FRAME_TXS / 2) {
+            send_frame(n, peer, tx, count);
+            count = 0;
+            size = 0;
+        }
+        tx[count++] = r->raw[i];
+        size += r->raw[i].n + 16;
+    }
+    send_frame(n, peer, tx, count);
+}
+
+/* Twice as long after each: who is slow to answer is not helped by hearing it more often. */
+static bool is_due(const struct intake_wait *w, uint64_t now)
+{
+    uint32_t doublings = w->repeats < 4 ? w->repeats : 4;
+    return now - w->sent_us > (uint64_t)REPEAT_US << doublings;
 }
 
 void intake_sweep(struct node *n)
 {
     uint64_t now = driver_now();
-    uint32_t repeated = 0;
+    struct repeats r = {.n = 0};
     struct intake_wait *w, *tmp;
     HASH_ITER(hh, n->intake.wait, w, tmp)
     {
@@ -151,20 +186,28 @@ void intake_sweep(struct node *n)
             }
         } else if (now - w->at_us > GIVE_UP_US) {
             answer(n, w, -32000, "not enough members reachable to store the transaction");
-        } else if (now - w->sent_us > REPEAT_US && repeated++ < LIMIT_INTAKE_BATCH) {
-            repeat(n, w, -1);
+        } else if (r.n < LIMIT_INTAKE_BATCH && is_due(w, now)) {
+            w->sent_us = now;
+            w->repeats++;
+            repeats_add(n, &r, w);
+        }
+    }
+    for (uint32_t peer = 0; r.n > 0 && peer < n->epoch.n; peer++) {
+        if (net_up(n, (int)peer)) {
+            repeats_send(n, &r, peer);
         }
     }
 }
 
 void intake_peer_up(struct node *n, int member)
 {
-    uint32_t repeated = 0;
+    struct repeats r = {.n = 0};
     struct intake_wait *w, *tmp;
     HASH_ITER(hh, n->intake.wait, w, tmp)
     {
-        if (w->cb != NULL && repeated++ < LIMIT_INTAKE_BATCH) {
-            repeat(n, w, member);
+        if (w->cb != NULL) {
+            repeats_add(n, &r, w);
         }
     }
+    repeats_send(n, &r, (uint32_t)member);
 }

@@ -41,6 +41,7 @@ struct node;
 enum {
     BUILDS = 8,                 /* payloads asked for or kept */
     SLICE_TXS = 64,             /* sender recoveries of one piece of work: below 3 ms */
+    SLICE_HASHES = 1024,        /* so many transactions are hashed on the loop; more by workers */
     INLINE_TXS = 2,             /* so few are recovered on the loop: a worker would take longer */
     ROOT_INLINE_BYTES = 262144, /* larger bodies are hashed on a worker */
     FINAL_QUEUE_SYNC = 128      /* no more ranges are asked for while so many wait for execution */
@@ -293,7 +294,7 @@ const struct recent_tx *finality_recent_tx(const struct node *n, const struct ha
 void finality_tip(struct node *n, const struct block_entry *e);
 void finality_close(struct node *n);
 
-/* ---- intake.c, pool_restore.c ---------------------------------------------------------------- */
+/* ---- intake.c, intake_store.c, intake_acks.c, pool_restore.c --------------------------------- */
 
 /* One raw transaction on its way in. */
 struct intake_tx {
@@ -315,7 +316,8 @@ struct intake_wait {
     UT_hash_handle hh;
     rpc_submit_cb cb; /* NULL: answered */
     void *arg;
-    uint32_t acks; /* members where it is durable */
+    uint32_t acks;    /* members where it is durable */
+    uint32_t repeats; /* each waits twice as long as the last */
     uint64_t at_us, sent_us;
 };
 
@@ -331,13 +333,18 @@ struct intake_batch {
     struct intake_stored *item;
 };
 
+struct intake_queue {
+    struct intake_tx *first, **end;
+    uint32_t n;
+};
+
 struct intake {
-    struct intake_tx *first, **end; /* not yet looked at */
-    uint32_t incoming, working;
+    struct intake_queue peers, own; /* not yet looked at; what others acknowledged goes first */
+    uint32_t working, works;        /* transactions and pieces of work at the workers */
     struct intake_wait *wait;
     uint32_t unanswered;
-    struct intake_tx *admitted, **admitted_end; /* to be stored and sent in this loop turn */
-    uint32_t admitted_n;
+    struct intake_queue admitted; /* to be stored and sent with the next write */
+    uint64_t credit_us, credit_at_us; /* of writes; intake_store.c */
     struct intake_batch *batch, **batch_end; /* written, not yet durable */
     uint64_t token;
 };
@@ -348,6 +355,10 @@ void intake_from_peer(struct node *n, int member, const struct message *m);
 void intake_acked(struct node *n, int member, const struct message *m);
 /* Once a loop turn: what arrived goes to the workers, what was admitted to disk and peers. */
 void intake_turn(struct node *n);
+void intake_push(struct intake_queue *q, struct intake_tx *t);
+struct intake_tx *intake_pop(struct intake_queue *q); /* NULL: empty; else owned by the caller */
+void intake_flush(struct node *n);
+void intake_store_close(struct node *n);
 void intake_stored(struct node *n, uint64_t token, enum err e);
 void intake_final(struct node *n, const struct hash *tx);
 void intake_sweep(struct node *n); /* repeats, gives up */
@@ -426,6 +437,7 @@ struct health {
     uint32_t sent_not_ready;
     bool sent_pending, sent_draining, sent_any;
     bool pool_changed; /* look at `pending` again in this loop turn */
+    bool pool_grew;    /* only if nothing is pending: one more cannot change that */
     bool pending;
     uint64_t draining_until_us; /* 0: not; UINT64_MAX: for good */
     bool hand_over;             /* draining until the own turn ended */

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import threading
+import time
 
 import machine
 from machine import quantiles, say
@@ -23,26 +24,29 @@ COLUMNS = "{:>8} {:>9} {:>9} {:>7} {:>10} {:>10} {:>9} {:>14} {:>11} {:>6}"
 
 
 class Sampler(threading.Thread):
-    """Highest resident memory of each node."""
+    """CPU time of all nodes over time, and the highest resident memory of each."""
 
     def __init__(self, pids):
         super().__init__(daemon=True)
         self.pids = pids
         self.most = [0.0] * len(pids)
+        self.cpu = []
         self.over = threading.Event()
 
     def run(self):
         while not self.over.wait(SAMPLE_S):
             self.most = [max(m, machine.resident_mib(p)) for m, p in zip(self.most, self.pids)]
+            self.cpu.append((time.time() * 1000, sum(machine.cpu_s(p) for p in self.pids)))
+
+    def spent_us(self, from_ms, to_ms):
+        """By all nodes, between the samples that are next to these times."""
+        def at(ms):
+            return min(self.cpu, key=lambda sample: abs(sample[0] - ms))[1]
+        return (at(to_ms) - at(from_ms)) * 1e6
 
 
 def list_mib(values):
     return "/".join(f"{v:.0f}" for v in values)
-
-
-def spent(before, after, wall_s):
-    """Cores that each process kept busy."""
-    return [(b - a) / wall_s for a, b in zip(before, after)]
 
 
 def calm(net):
@@ -55,8 +59,8 @@ def calm(net):
 
 
 def load_once(net, rate, options):
-    """One round of `baton bench load`; (its verdict, cores busy by node, cores busy of the client,
-    MiB by node)."""
+    """One round of `baton bench load`; (its verdict, CPU us of the nodes and of the client for
+    each confirmed transfer, MiB by node)."""
     pids = list(net.pids.values())
     accounts = min(20000, max(200, 2 * rate))
     words = [cluster.BATON, "bench", "load", "--json", "--rpc", ",".join(net.urls), "--rate",
@@ -64,43 +68,54 @@ def load_once(net, rate, options):
              str(options.batch)]
     sampler = Sampler(pids)
     sampler.start()
-    before, children = [machine.cpu_s(p) for p in pids], os.times()
     done = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    after, children_after = [machine.cpu_s(p) for p in pids], os.times()
     sampler.over.set()
     sampler.join()
     if not done.stdout.strip():
         raise cluster.Failure(f"bench load: code {done.returncode}: {done.stderr.strip()}")
-    wall = children_after.elapsed - children.elapsed
-    client = (children_after.children_user + children_after.children_system -
-              children.children_user - children.children_system) / wall
-    return json.loads(done.stdout), spent(before, after, wall), client, sampler.most
+    result = json.loads(done.stdout)
+    confirmed = max(1, result["confirmed"])
+    nodes = sampler.spent_us(result["loadFromMs"], result["loadToMs"]) / confirmed
+    return result, (nodes, result["clientCpuMs"] * 1000 / confirmed), sampler.most
 
 
-def tell(rate, result, nodes, client, mib, limit):
+def tell(rate, result, spent_us, mib, limit):
     share = result["confirmedPerSecond"] / limit
     say(COLUMNS.format(
         rate, f"{result['acceptedPerSecond']:.0f}", f"{result['confirmedPerSecond']:.0f}",
         f"{share:.2f}", f"{result['latencyMs']['p50']:.0f}", f"{result['latencyMs']['p99']:.0f}",
-        result["lost"] + result["twice"], "/".join(f"{c:.2f}" for c in nodes) + f"+{client:.2f}",
+        result["lost"] + result["twice"], f"{spent_us[0]:.0f}+{spent_us[1]:.0f}",
         list_mib(mib), f"{machine.load():.1f}"))
+
+
+def run_at(net, rate, options, limit):
+    """Confirmed a second; None where something accepted was not confirmed once."""
+    result, spent_us, mib = load_once(net, rate, options)
+    tell(rate, result, spent_us, mib, limit)
+    if result["lost"] or result["twice"]:
+        say("  accepted and not confirmed once: the run ends here")
+        return None
+    calm(net)
+    return result["confirmedPerSecond"]
 
 
 def climb(net, options, limit):
     say(COLUMNS.format("offered", "accepted", "confirmed", "share", "p50 ms", "p99 ms", "lost",
-                       "cores n+client", "MiB", "load"))
+                       "us nodes+cl.", "MiB", "load"))
     best, rate = 0.0, options.rate
     while True:
-        result, nodes, client, mib = load_once(net, rate, options)
-        tell(rate, result, nodes, client, mib, limit)
-        if result["lost"] or result["twice"]:
-            say("  accepted and not confirmed once: the run ends here")
-            return best
-        if result["confirmedPerSecond"] < best * RISE:
-            return max(best, result["confirmedPerSecond"])
-        best = result["confirmedPerSecond"]
-        calm(net)
+        confirmed = run_at(net, rate, options, limit)
+        if confirmed is None or confirmed < best * RISE:
+            return max(best, confirmed or 0.0)
+        best = confirmed
         rate = int(rate * options.step)
+
+
+def overload(net, best, options, limit):
+    """Offered twice of what was confirmed at best: what remains of that."""
+    kept = run_at(net, int(2 * best), options, limit)
+    if kept is not None:
+        say(f"offered twice the most: {kept:.0f}/s confirmed, {kept / best:.2f} of the most")
 
 
 def parse():
@@ -132,10 +147,7 @@ def main():
         say(f"idle: {list_mib(map(machine.resident_mib, pids))} MiB resident")
         best = climb(net, options, limit)
         say(f"most confirmed: {best:.0f}/s, {best / limit:.2f} of the limit")
-        try:
-            calm(net)
-        except cluster.Failure as e:
-            say(f"after: {e}")
+        overload(net, best, options, limit)
         say(f"after: {list_mib(map(machine.resident_mib, pids))} MiB resident")
 
 
