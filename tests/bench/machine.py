@@ -77,6 +77,48 @@ def _append(path, took):
         os.unlink(path)
 
 
+class Stalls(threading.Thread):
+    """What the machine itself did during a run: how long a small synced write on the members' disk
+    took, and how late a sleeping thread was woken; every one above LONG_MS with its moment."""
+
+    EVERY_S = 0.05
+    LONG_MS = 50.0
+    PROBE_BYTES = 1 << 20
+
+    def __init__(self, directory):
+        super().__init__(daemon=True)
+        self.path = f"{directory}/stall-probe"
+        self.sync_ms, self.wake_ms, self.long = [], [], []
+        self.over = threading.Event()
+
+    def run(self):
+        fd = os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600)
+        os.posix_fallocate(fd, 0, self.PROBE_BYTES)
+        try:
+            while not self.over.is_set():
+                self._probe(fd)
+        finally:
+            os.close(fd)
+            os.unlink(self.path)
+
+    def _probe(self, fd):
+        start = time.monotonic()
+        self.over.wait(self.EVERY_S)
+        woken = time.monotonic()
+        os.pwrite(fd, bytes(FSYNC_BYTES), 0)
+        os.fdatasync(fd)
+        found = (("woken late by", self.wake_ms, woken - start - self.EVERY_S),
+                 ("synced in", self.sync_ms, time.monotonic() - woken))
+        for what, kept, took in found:
+            kept.append(took * 1000)
+            if took * 1000 > self.LONG_MS:
+                self.long.append((woken, f"{what} {took * 1000:.0f} ms"))
+
+    def finish(self):
+        self.over.set()
+        self.join()
+
+
 def recoveries_per_s(program):
     """Of one core, by its CPU time."""
     done = subprocess.run([program], capture_output=True, text=True, check=True, timeout=60)

@@ -22,6 +22,8 @@ SETTLE_S = 60
 DRAIN_S = 2
 HEADS_AFTER = 8
 LOG_LINES = 600
+LONG_SHARE = 1.25  # of the block interval: an interval above it is told with its moment
+MOMENTS = 60
 
 
 class Load(threading.Thread):
@@ -167,8 +169,11 @@ def healthy(net, watcher, seconds):
     settle(net)
     before = [net.metrics(i) for i in range(net.n)]
     first = watcher.head
-    start_load = machine.load()
+    start_load, start = machine.load(), time.monotonic()
+    stalls = machine.Stalls(net.dir)
+    stalls.start()
     watcher.wait_head(first + seconds * 1000 // net.interval_ms, seconds + SETTLE_S)
+    stalls.finish()
     last = watcher.head
     after = [net.metrics(i) for i in range(net.n)]
     for name in names:
@@ -178,7 +183,18 @@ def healthy(net, watcher, seconds):
     for text, handed in (("inside a turn ", False), ("at a hand-over", True)):
         say(f"  interval {text}: "
             f"{quantiles([ms for ms, over in found if over == handed])}")
-    say(f"  load average {start_load:.1f} -> {machine.load():.1f}")
+    say(f"  load average {start_load:.1f} -> {machine.load():.1f}; the machine itself: small synced "
+        f"write {quantiles(stalls.sync_ms)}; woken late by {quantiles(stalls.wake_ms)}")
+    tell_moments(stalls.long + watcher.long_intervals(first, last, LONG_SHARE * net.interval_ms),
+                 start)
+
+
+def tell_moments(moments, start):
+    """What was slow, in order of time: which came first, the machine or the set?"""
+    for at, text in sorted(moments)[:MOMENTS]:
+        say(f"    {at - start:7.2f} s: {text}")
+    if len(moments) > MOMENTS:
+        say(f"    … and {len(moments) - MOMENTS} more")
 
 
 def parse():

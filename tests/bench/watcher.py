@@ -116,9 +116,17 @@ class Watcher(threading.Thread):
             times = sorted(self.first[n][0] for n in range(before, after + 1) if n in self.first)
         return max((b - a) * 1000 for a, b in zip(times, times[1:])) if len(times) > 1 else 0.0
 
+    def _steps(self, first, last):
+        """Each block of these heights with the one before it, where both were seen."""
+        with self.changed:
+            known = [(n, self.first.get(n)) for n in range(first, last + 1)]
+        return [(n, a, b) for (_, a), (n, b) in zip(known, known[1:]) if a and b]
+
     def intervals(self, first, last):
         """[(milliseconds since the block before, whether the leader changed)]"""
-        with self.changed:
-            known = [self.first.get(n) for n in range(first, last + 1)]
-        return [((b[0] - a[0]) * 1000, a[2] != b[2])
-                for a, b in zip(known, known[1:]) if a and b]
+        return [((b[0] - a[0]) * 1000, a[2] != b[2]) for _, a, b in self._steps(first, last)]
+
+    def long_intervals(self, first, last, above_ms):
+        """[(moment, sentence)] of the intervals above a limit."""
+        found = ((b[0], n, (b[0] - a[0]) * 1000) for n, a, b in self._steps(first, last))
+        return [(at, f"block {n} after {ms:.0f} ms") for at, n, ms in found if ms > above_ms]
