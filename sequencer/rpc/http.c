@@ -138,9 +138,9 @@ static int on_head(llhttp_t *p)
         h->refuse = 413;
         return -1;
     }
-    if (strcasecmp(h->value[HEADER_UPGRADE], "websocket") != 0) {
-        p->upgrade = 0; /* h2c and the like: declined by answering in HTTP/1.1 */
-    }
+    /* The pause after each request is all that an upgrade needs; a request for one that is refused
+     * (h2c, another version of WebSocket) is answered in HTTP, and the connection stays HTTP. */
+    p->upgrade = 0;
     bool has_body = (p->flags & F_CHUNKED) != 0 || p->content_length > 0;
     if (has_body && strcasecmp(h->value[HEADER_EXPECT], "100-continue") == 0) {
         struct text go = {0};
@@ -235,7 +235,7 @@ void http_feed(struct connection *c, const char *p, size_t n)
             n = 0;
             break;
         }
-        if (e != HPE_PAUSED && e != HPE_PAUSED_UPGRADE) {
+        if (e != HPE_PAUSED) {
             if (h->refuse == 413 || h->refuse == 431) {
                 server_limit_hit(c->rpc, h->refuse == 413 ? "RPC_BODY" : "RPC_HEADER");
             }
