@@ -95,6 +95,12 @@ static enum err set_text(char *to, size_t size, const char *value, char *why, si
         snprintf(why, why_len, "expected at most %zu characters", size - 1);
         return ERR_CONFIG;
     }
+    for (const char *p = value; *p != '\0'; p++) {
+        if (iscntrl((unsigned char)*p)) {
+            snprintf(why, why_len, "expected one line without control characters");
+            return ERR_CONFIG;
+        }
+    }
     memset(to, 0, size);
     memcpy(to, value, strlen(value));
     return OK;
