@@ -96,7 +96,7 @@ bool advance(struct core *c)
         } else if ((b = executed_at_or_above(c)) != NULL) {
             next = slot_after(c, b);
         }
-        if (next == c->cur) {
+        if (next <= c->cur) { /* below: a quorum lies; it never moves back whatever is proved */
             break;
         }
         enter(c, next);
