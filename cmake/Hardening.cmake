@@ -20,5 +20,7 @@ else()
     list(APPEND BATON_LINK_FLAGS -pie)
 endif()
 if(BATON_FUZZ)
-    list(APPEND BATON_FLAGS -fsanitize=fuzzer-no-link)
+    # With counters of branches: tests/fuzz/run prints which of each decoder were taken.
+    list(APPEND BATON_FLAGS -fsanitize=fuzzer-no-link -fprofile-instr-generate -fcoverage-mapping)
+    list(APPEND BATON_LINK_FLAGS -fprofile-instr-generate)
 endif()

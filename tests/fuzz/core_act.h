@@ -1,0 +1,34 @@
+/* One core under the orders of a script: its peers, its disk and its client say what the script
+ * wants, with signatures that hold wherever the script does not want them broken. */
+#ifndef TESTS_FUZZ_CORE_ACT_H
+#define TESTS_FUZZ_CORE_ACT_H
+
+#include "tests/fuzz/core_oracle.h"
+#include "tests/fuzz/fuzz.h"
+
+enum { CORE_BLOCKS = 96, CORE_SYSTEM = 512 };
+
+struct core_block {
+    struct block_head head;
+    uint8_t system[CORE_SYSTEM];
+};
+
+struct core_run {
+    struct core *core;
+    struct core_config config;
+    struct effects out;
+    struct oracle oracle;
+    struct message_arena arena;
+    uint64_t now_us, wall_ms;
+    uint64_t build;                       /* number of the last build asked for */
+    uint32_t blocks;                      /* [0] is the anchor */
+    struct core_block block[CORE_BLOCKS];
+};
+
+/* A core of `how`: observer or member, amnesiac, asking, pace, fault model. */
+void core_run_start(struct core_run *r, uint8_t how);
+/* One act of the script. */
+void core_run_act(struct core_run *r, struct bytes *script);
+void core_run_end(struct core_run *r);
+
+#endif

@@ -1,0 +1,322 @@
+/* fuzz_seeds CORPUS: writes the seeds of every target. Run it when a format changes; what libFuzzer
+ * found stays beside them. */
+#define _GNU_SOURCE
+#include "tests/fuzz/seeds.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "p2p/frame.h"
+#include "p2p/hello.h"
+#include "p2p/tls.h"
+#include "proto/body.h"
+#include "proto/rlp.h"
+#include "proto/tx.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/unit/proto/sample.h"
+
+static const char *corpus;
+static struct sample sample = {.seed = 88172645463325252, .most = 2};
+
+void seed_put(const char *target, const char *name, struct bytes content)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", corpus, target);
+    mkdir(path, 0755);
+    snprintf(path, sizeof path, "%s/%s/seed-%s", corpus, target, name);
+    FILE *f = fopen(path, "we");
+    DEMAND(f != NULL);
+    DEMAND(content.n == 0 || fwrite(content.p, content.n, 1, f) == 1);
+    DEMAND(fclose(f) == 0);
+}
+
+void seed_text(const char *target, const char *name, const char *text)
+{
+    seed_put(target, name, bytes_of(text, strlen(text)));
+}
+
+/* ---- transactions and bodies ----------------------------------------------------------------- */
+
+static size_t make_tx(uint8_t out[512], size_t data)
+{
+    static const uint8_t zeros[256];
+    size_t n = 0;
+    struct secret_key key = {{[31] = 1}};
+    struct tx_request r = {.chain_id = 1337, .nonce = data, .gas = 21000 + 16 * data,
+                           .max_priority_fee = u256_from_u64(1), .max_fee = u256_from_u64(1u << 30),
+                           .value = u256_from_u64(1000000), .data = bytes_of(zeros, data),
+                           .creates = data == 7};
+    fuzz_epoch();
+    DEMAND(tx_sign(out, 512, &n, &r, &key) == OK);
+    return n;
+}
+
+/* The examples of types 0 and 1, laid here: no encoder of ours makes them. */
+static size_t make_old_tx(uint8_t out[512], bool listed)
+{
+    struct rlp_out o = {.p = out, .cap = 512};
+    uint8_t word[32];
+    memset(word, 0x11, sizeof word);
+    if (listed) {
+        rlp_put_raw(&o, "\x01", 1);
+    }
+    size_t list = rlp_list_begin(&o);
+    if (listed) {
+        rlp_put_u64(&o, 1337);
+    }
+    rlp_put_u64(&o, 9);
+    rlp_put_u64(&o, 1000000000);
+    rlp_put_u64(&o, 30000);
+    rlp_put_string(&o, word, 20);
+    rlp_put_u64(&o, 5);
+    rlp_put_string(&o, "data", 4);
+    if (listed) {
+        size_t access = rlp_list_begin(&o);
+        size_t entry = rlp_list_begin(&o);
+        rlp_put_string(&o, word, 20);
+        size_t slots = rlp_list_begin(&o);
+        rlp_put_string(&o, word, 32);
+        rlp_list_end(&o, slots);
+        rlp_list_end(&o, entry);
+        rlp_list_end(&o, access);
+    }
+    rlp_put_u64(&o, listed ? 1 : 2 * 1337 + 35);
+    rlp_put_string(&o, word, 32);
+    rlp_put_string(&o, word, 32);
+    rlp_list_end(&o, list);
+    DEMAND(rlp_finish(&o) == OK);
+    return o.n;
+}
+
+static void seeds_of_txs(void)
+{
+    uint8_t raw[4][512];
+    uint8_t body[2048];
+    struct bytes tx[4];
+    static const char *const name[] = {"transfer", "create", "legacy", "listed"};
+    tx[0] = bytes_of(raw[0], make_tx(raw[0], 0));
+    tx[1] = bytes_of(raw[1], make_tx(raw[1], 7));
+    tx[2] = bytes_of(raw[2], make_old_tx(raw[2], false));
+    tx[3] = bytes_of(raw[3], make_old_tx(raw[3], true));
+    for (int i = 0; i < 4; i++) {
+        seed_put("tx", name[i], tx[i]);
+        seed_put("rlp", name[i], bytes_of(tx[i].p + (tx[i].p[0] < 0x80), tx[i].n - (tx[i].p[0] < 0x80)));
+    }
+    for (uint32_t n = 0; n <= 4; n += 2) {
+        body_write(body, tx, n);
+        seed_put("body", n == 0 ? "none" : n == 2 ? "two" : "four", bytes_of(body, body_size(tx, n)));
+    }
+    seed_put("rlp", "deep", bytes_of("\xc4\xc3\xc2\xc1\x80\x83""cat", 9));
+}
+
+/* ---- blocks, records, messages --------------------------------------------------------------- */
+
+static void seeds_of_blocks(void)
+{
+    uint8_t out[8192];
+    size_t n = 0;
+    struct block b = sample_block(&sample);
+    header_encode(out, &b.head.header);
+    seed_put("header", "one", bytes_of(out, HEADER_BYTES));
+    DEMAND(stored_block_encode(out, sizeof out, &n, &b) == OK);
+    seed_put("block", "whole", bytes_of(out, n));
+    b.body.n = 0;
+    DEMAND(stored_block_encode(out, sizeof out, &n, &b) == OK);
+    seed_put("block", "bare", bytes_of(out, n));
+}
+
+static void seeds_of_system(void)
+{
+    uint8_t out[4096];
+    size_t n = 0;
+    struct skipped_turn skipped[2] = {{3, 25}, {4, 33}};
+    struct ready_notice notice = {.epoch = 3, .member = 2, .slot = 77};
+    struct leave_notice leave = {.epoch = 3, .member = 1, .from_turn = 12};
+    struct system_parts parts = {skipped, 2, &notice, 1, &leave, 1};
+    sample_fill(&sample, notice.block.b, 32);
+    DEMAND(system_encode(out, sizeof out, &n, &parts) == OK);
+    seed_put("system", "full", bytes_of(out, n));
+    parts = (struct system_parts){0};
+    DEMAND(system_encode(out, sizeof out, &n, &parts) == OK);
+    seed_put("system", "empty", bytes_of(out, n));
+    seed_put("system", "evidence", bytes_of("\xcf\xc0\xc0\xc0\xc4\x83""abc\x86record", 16));
+}
+
+/* A vote of member `i` that holds. */
+static struct vote good_vote(int i, uint8_t kind, uint64_t slot)
+{
+    const struct epoch_config *c = fuzz_epoch();
+    struct secret_key key = {{[31] = (uint8_t)(i + 1)}};
+    struct vote v = {.kind = kind, .signer = (uint8_t)i, .epoch = c->epoch, .slot = slot};
+    if (kind != VOTE_SKIP) {
+        memset(v.block.b, 0xb1, 32);
+    }
+    struct hash digest = vote_digest(c, kind, slot, &v.block);
+    DEMAND(key_sign(&v.signature, &key, &digest) == OK);
+    return v;
+}
+
+static struct certificate good_certificate(uint8_t kind)
+{
+    struct certificate c = {.kind = kind, .epoch = fuzz_epoch()->epoch, .slot = 9};
+    for (int i = 0; i < 3; i++) {
+        struct vote v = good_vote(i, kind, 9);
+        c.block = v.block;
+        c.signers |= 1u << i;
+        c.signature[i] = v.signature;
+    }
+    return c;
+}
+
+static void seeds_of_records(void)
+{
+    uint8_t out[16384];
+    size_t n = 0;
+    struct vote votes[3];
+    for (uint8_t kind = VOTE_NOTARIZE; kind <= VOTE_FINALIZE; kind++) {
+        struct certificate c = good_certificate(kind);
+        char name[16];
+        snprintf(name, sizeof name, "kind%u", kind);
+        DEMAND(certificate_encode(out, sizeof out, &n, &c) == OK);
+        seed_put("certificate", name, bytes_of(out, n));
+        votes[kind - 1] = good_vote(1, kind, 9);
+    }
+    struct certificate cert = good_certificate(VOTE_NOTARIZE);
+    struct journal_step step = {.sequence = 7, .epoch = 3, .vote = votes, .votes = 3, .cert = &cert,
+                                .certs = 1, .proposing = true, .proposing_turn = 4};
+    DEMAND(journal_step_encode(out, sizeof out, &n, &step) == OK);
+    seed_put("journal", "votes", bytes_of(out, n));
+    step = (struct journal_step){.sequence = 1, .amnesiac = true, .cleared = true, .clearing_slot = 5};
+    DEMAND(journal_step_encode(out, sizeof out, &n, &step) == OK);
+    seed_put("journal", "marks", bytes_of(out, n));
+    struct safety_record r = {.sequence = 7, .epoch = 3, .highest_skip = 9, .clean = true,
+                              .vote = {votes[0], votes[1]}, .votes = 2};
+    safety_record_encode(out + 2, &r);
+    out[0] = 0;
+    out[1] = 25;
+    memcpy(out + 2 + 398, out + 2, 398);
+    seed_put("safety", "two", bytes_of(out, 2 + 2 * 398));
+}
+
+static void seeds_of_messages(void)
+{
+    static uint8_t out[65536];
+    for (int kind = MSG_STATUS; kind < MSG_KIND_COUNT; kind++) {
+        for (int with = 0; with < 2; with++) {
+            char name[16];
+            size_t n = 0;
+            struct message m = sample_message(&sample, (enum message_kind)kind, with != 0);
+            DEMAND(message_size(&m) <= sizeof out);
+            DEMAND(message_encode(out, sizeof out, &n, &m) == OK);
+            snprintf(name, sizeof name, "kind%02d%s", kind, with != 0 ? "s" : "");
+            seed_put("message", name, bytes_of(out, n));
+        }
+    }
+}
+
+/* ---- peers ----------------------------------------------------------------------------------- */
+
+static size_t put_frame(uint8_t *out, size_t cap, uint8_t tag, size_t len)
+{
+    struct frame *f = frame_new(tag, len);
+    size_t at = 0;
+    size_t sent = 0;
+    bool done = false;
+    DEMAND(f != NULL);
+    memset(f->data, tag, len);
+    while (!done) {
+        at += fragment_write(out + at, cap, f, &sent, &done);
+    }
+    frame_unref(f);
+    return at;
+}
+
+static void seeds_of_frames(void)
+{
+    static uint8_t out[8192];
+    out[0] = 0;
+    out[1] = 9;
+    size_t n = 2;
+    n += put_frame(out + n, 300, LANE_VOTE, 100);
+    n += put_frame(out + n, 300, LANE_BODY, 700);
+    n += put_frame(out + n, 300, FRAME_PING, 16);
+    n += put_frame(out + n, 300, LANE_TX, 0);
+    n += put_frame(out + n, 300, LANE_SYNC, 13);
+    seed_put("frame", "five", bytes_of(out, n));
+}
+
+static void seeds_of_hello(void)
+{
+    uint8_t out[HELLO_BYTES];
+    uint8_t sixteen[16] = {1};
+    uint8_t nonce[32] = {2};
+    struct hello_plain h = hello_plain_make(fuzz_epoch(), 2, sixteen, nonce);
+    hello_plain_encode(out, &h);
+    seed_put("hello", "plain", bytes_of(out, sizeof out));
+    memset(out, 0xff, sizeof out);
+    seed_put("hello", "proof", bytes_of(out, PROOF_BYTES + 3));
+}
+
+static void seeds_of_tls(void)
+{
+    struct tls_context *c = NULL;
+    struct tls *t = NULL;
+    uint8_t out[2048] = {1};
+    bool done = false;
+    DEMAND(tls_context_make(&c) == OK && tls_make(&t, c, TLS_CLIENT) == OK);
+    DEMAND(tls_handshake(t, &done) == OK);
+    size_t n = tls_take(t, out + 1, sizeof out - 1);
+    seed_put("tls", "hello", bytes_of(out, n + 1));
+    tls_free(t);
+    tls_context_free(c);
+    static const uint8_t talk[] = {0, 112, 0, 1, 0, 112, 0, 1, 0, 2, 100, 3, 90, 112, 0, 1, 0, 2, 5};
+    static const uint8_t twist[] = {0, 112, 0, 1, 0, 112, 0, 2, 100, 116, 7, 3, 9, 118, 1, 117, 1};
+    seed_put("tls", "talk", bytes_of(talk, sizeof talk));
+    seed_put("tls", "twist", bytes_of(twist, sizeof twist));
+}
+
+/* ---- the core -------------------------------------------------------------------------------- */
+
+/* Acts by their numbers in core_act.c: peers come up, a block goes all its way. */
+static void seeds_of_core(void)
+{
+    static const uint8_t up[] = {8, 1, 1, 8, 2, 1, 8, 3, 1, 9, 2, 0, 1, 0};
+    static const uint8_t block[] = {1, 1, 0, 0, 0, 2, 0, 0, 3, 0, 0, 7, 0, 4, 1, 0, 0, 4, 2, 0, 0,
+                                    5, 1, 0, 0, 0, 0, 7, 0, 5, 1, 0, 2, 0, 0, 0, 1, 0};
+    uint8_t out[1024];
+    for (uint8_t how = 0; how < 16; how++) {
+        char name[16];
+        size_t n = 0;
+        out[n++] = (uint8_t)(how * 16 + how % 8);
+        memcpy(out + n, up, sizeof up);
+        n += sizeof up;
+        for (int i = 0; i < 6; i++) {
+            memcpy(out + n, block, sizeof block);
+            n += sizeof block;
+        }
+        memcpy(out + n, "\0\1\0\6\0\7\0\0\1\0", 10);
+        snprintf(name, sizeof name, "how%02u", how);
+        seed_put("core", name, bytes_of(out, n + 10));
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "usage: fuzz_seeds CORPUS\n");
+        return 2;
+    }
+    corpus = argv[1];
+    seeds_of_txs();
+    seeds_of_blocks();
+    seeds_of_system();
+    seeds_of_records();
+    seeds_of_messages();
+    seeds_of_frames();
+    seeds_of_hello();
+    seeds_of_tls();
+    seeds_of_core();
+    seeds_of_text();
+    return 0;
+}
