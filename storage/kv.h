@@ -23,6 +23,8 @@ struct kv {
     /* All or nothing. `sync`: durable on return, with all batches before it; with n = 0 it only
      * makes durable what came before. */
     enum err (*commit)(void *ctx, const struct kv_put *puts, size_t n, bool sync);
+    /* The last write that failed, in the store's own words; "": none did. */
+    void (*explain)(void *ctx, char *out, size_t n);
     /* `*out` is malloc'ed; the caller frees it. ERR_NOT_FOUND. */
     enum err (*get)(void *ctx, uint32_t family, struct bytes key, uint8_t **out, size_t *out_n);
     /* Positions at the first key >= `from`. NULL: out of memory. */

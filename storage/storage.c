@@ -127,6 +127,15 @@ enum err storage_retry(struct storage *s)
     return writer_flush(&s->writer);
 }
 
+void storage_explain(struct storage *s, char *out, size_t n)
+{
+    out[0] = '\0';
+    if (storage_read_begin(s) == OK) {
+        s->kv.explain(s->kv.ctx, out, n);
+        storage_read_end(s);
+    }
+}
+
 bool storage_crowded(struct storage *s)
 {
     return writer_crowded(&s->writer);

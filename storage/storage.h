@@ -109,6 +109,8 @@ bool storage_poll(struct storage *s, struct storage_done *out);
  * again. OK when everything waiting is durable; blocks until then. Without a failure it only waits
  * for that. Reads fail with ERR_IO while the database cannot be opened again. */
 enum err storage_retry(struct storage *s) MUST_USE;
+/* Why writes fail, in the words of the database; "" where the safety record is what fails. */
+void storage_explain(struct storage *s, char *out, size_t n);
 /* More than half of LIMIT_STORAGE_QUEUE or LIMIT_STORAGE_BYTES waits: while writes fail, the owner
  * must end before a submission is refused. */
 bool storage_crowded(struct storage *s);

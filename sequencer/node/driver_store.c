@@ -7,10 +7,13 @@
 
 static void write_failed(struct node *n, enum err err)
 {
+    char why[READY_SENTENCE];
     n->driver.failed = true;
     n->driver.write_err = err;
+    n->driver.failed_us = driver_now();
+    storage_explain(n->storage, why, sizeof why);
     log_write(LOG_ERROR, "storage", "cannot write: nothing is signed until the disk is back",
-              LOG_STR("dir", n->config->dir), LOG_STR("error", err_text(err)), NULL);
+              LOG_STR("dir", n->config->dir), LOG_STR("error", why[0] != '\0' ? why : err_text(err)), NULL);
     struct event e = {.kind = EVENT_WRITE_FAILED, .peer = -1};
     driver_give(n, e);
 }
@@ -156,7 +159,10 @@ static void retry_done(uv_work_t *work, int status)
     if (status != 0 || d->retry_err != OK) {
         return;
     }
-    log_write(LOG_INFO, "storage", "the disk is back: everything that waited is durable", NULL);
+    /* With the cause: on a full disk the line that told it may have found no room. */
+    log_write(LOG_WARN, "storage", "the disk is back: everything that waited is durable",
+              LOG_STR("was", err_text(d->write_err)),
+              LOG_U64("forMs", (driver_now() - d->failed_us) / 1000), NULL);
     d->failed = false;
     store_drain(n);
     /* Also where no step had failed: it tells the core that it may sign again. */

@@ -73,7 +73,8 @@ struct driver {
     uint64_t persisted; /* highest sequence known durable */
     uint64_t submitted;
     bool failed, lost_step, retrying;
-    enum err write_err; /* why it failed */
+    enum err write_err; /* why it failed, */
+    uint64_t failed_us; /* and when */
     struct held_send *held, **held_end;
     struct certificate *cert; /* scratch: certificates of a step, side by side */
     size_t cert_cap;

@@ -178,9 +178,9 @@ class Devnet:
         if self.own:
             shutil.rmtree(self.top, ignore_errors=True)
 
-    def start(self, limit_s=40):
-        """Starts, or starts again on the same folder; waits for `ready`."""
-        words = [BATON, "devnet", "--json", "--dir", self.dir, "--nodes", str(self.n),
+    def start(self, limit_s=40, under=()):
+        """Starts, or starts again on the same folder, `under` another program; waits for `ready`."""
+        words = [*under, BATON, "devnet", "--json", "--dir", self.dir, "--nodes", str(self.n),
                  "--base-port", str(self.base)] + self.options
         mark = len(self.events)
         self.errors = open((self.top or self.dir) + "/stderr" if self.own else self.dir + ".stderr",

@@ -262,6 +262,22 @@ static void retry_without_a_failure_flushes(void **state)
     assert_int_equal(storage_sequence(r->s), 1);
 }
 
+/* The owner hears of it while there is still room for what it cannot take back. */
+static void crowded_before_full(void **state)
+{
+    struct room *r = *state;
+    storage_set_fault(r->s, UINT32_MAX, 0);
+    uint64_t taken = 0;
+    while (!storage_crowded(r->s)) {
+        assert_int_equal(storage_submit_puts(r->s, NULL, 0, true, ++taken), OK);
+        assert_true(taken <= LIMIT_STORAGE_QUEUE / 2 + 1);
+    }
+    assert_int_equal(room_submit(r, 1, true), OK);
+    storage_set_fault(r->s, 0, 0);
+    assert_int_equal(storage_retry(r->s), OK);
+    assert_false(storage_crowded(r->s));
+}
+
 static void slow_disk(void **state)
 {
     struct room *r = *state;
@@ -346,6 +362,11 @@ static void fill_the_disk(void **state)
     assert_int_equal(room_submit(r, failed + 1, true), OK);
     assert_int_not_equal(room_wait(r->s).err, OK);
     assert_int_equal(storage_sequence(r->s), failed - 1);
+    char why[256];
+    storage_explain(r->s, why, sizeof why);
+    assert_non_null(strstr(why, ".log"));
+    assert_int_not_equal(storage_retry(r->s), OK);
+    room_check_journal(r, 1, failed - 1); /* without room nothing is closed: it still reads */
     limit_files(RLIM_INFINITY);
     assert_int_equal(storage_retry(r->s), OK);
     expect_nothing(r);
@@ -397,7 +418,8 @@ int main(int argc, char **argv)
         WRITER(complete_when_durable), WRITER(group_commit), WRITER(record_leads_a_group_by_one),
         WRITER(unsynced_step_rides_along), WRITER(owner_is_woken),
         WRITER(nothing_completes_after_a_failure), WRITER(failure_that_stays),
-        WRITER(retry_without_a_failure_flushes), WRITER(slow_disk), WRITER(queue_is_bounded),
+        WRITER(retry_without_a_failure_flushes), WRITER(crowded_before_full), WRITER(slow_disk),
+        WRITER(queue_is_bounded),
         WRITER(queue_is_bounded_in_bytes), WRITER(full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
