@@ -88,6 +88,7 @@
     LIMIT(BATCH_FRAME, 1000000, "bytes", "payload ignored: a frame's data (OP)")               \
     LIMIT(CHANNEL_BYTES, 100000000, "bytes", "channel dropped: compressed, 200 a frame (OP)")  \
     LIMIT(SPAN_ELEMENTS, 10000000, "elements", "batch ignored: blocks, transactions (OP)")     \
+    LIMIT(TX_BLOBS, 6, "blobs", "blob transaction refused (EIP-7594)")                         \
     LIMIT(CONFIG_BYTES, 1048576, "bytes", "configuration refused")
 
 enum limit {
