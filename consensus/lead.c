@@ -3,6 +3,9 @@
 #include "proto/keccak.h"
 
 enum { MS = 1000, PROPOSING_AHEAD = 2, READY_HEARD_US = 1000 * MS };
+/* `demand`: blocks that may follow each other at once; how far the chain's clock may be ahead of
+ * the wall's for it; how long before a block is due its payload is asked for once more. */
+enum { DEMAND_BURST = 4, DEMAND_AHEAD_MS = 500, REFRESH_US = 2 * MS };
 
 /* ---- readiness ---------------------------------------------------------------------------------
  */
@@ -359,6 +362,18 @@ struct schedule {
     bool payload;      /* a payload is wanted at all */
 };
 
+/* Under `demand` pace the minimum interval is that of the chain's clock, whose validity rule keeps
+ * the mean. While that clock is less than some blocks ahead of the wall's, a block leaves at once,
+ * so that a transaction shortly after another one waits for nothing. */
+static uint64_t demand_send_us(const struct core *c, const struct block_record *parent)
+{
+    uint64_t step = c->epoch->params.block_time_ms;
+    uint64_t latest = c->wall_ms + min_u64(DEMAND_BURST * step, DEMAND_AHEAD_MS);
+    uint64_t next = parent->head.header.timestamp_ms + step;
+    uint64_t wait_us = next > latest ? (next - latest) * MS : 0;
+    return min_u64(c->now_us + wait_us, parent->arrival_us + step * MS);
+}
+
 static struct schedule schedule_of(struct core *c, uint64_t s, const struct block_record *parent)
 {
     const struct epoch_params *p = &c->epoch->params;
@@ -368,8 +383,8 @@ static struct schedule schedule_of(struct core *c, uint64_t s, const struct bloc
     x.send_us = x.due_us;
     x.payload = (p->pace == PACE_FIXED || c->pending) && c->blocks_used < LIMIT_UNFINAL_BLOCKS;
     if (p->pace == PACE_DEMAND && x.payload) {
-        x.send_us = min_u64(x.due_us, parent->arrival_us + (uint64_t)p->block_time_ms * MS);
-        x.build_us = 0;
+        x.send_us = min_u64(x.due_us, demand_send_us(c, parent));
+        x.build_us = x.send_us > c->now_us + REFRESH_US ? x.send_us - REFRESH_US : 0;
     } else {
         uint64_t budget = timing_build_budget(c);
         x.build_us = x.due_us > budget ? x.due_us - budget : 0;
@@ -387,6 +402,14 @@ static bool payload_fits(const struct core *c, uint64_t s, const struct block_re
     return l->build != 0 && l->build_slot == s && hash_equal(&l->build_parent, &parent->head.hash);
 }
 
+/* What was pending is in an earlier block: nothing is left to hurry for. */
+static bool gone(const struct core *c, uint64_t s, const struct block_record *parent)
+{
+    const struct lead *l = &c->lead;
+    return c->epoch->params.pace == PACE_DEMAND && l->has_payload && l->payload.txs == 0 &&
+           payload_fits(c, s, parent);
+}
+
 /* A build is asked for as soon as the parent is executed: that shows early whether the client
  * lives. When it answered, the payload is asked for once more at the build budget before it is
  * due, so that what arrived in between is in it. */
@@ -396,10 +419,11 @@ static void ask_in_time(struct core *c, uint64_t s, const struct block_record *p
     const struct lead *l = &c->lead;
     bool asked = payload_fits(c, s, parent);
     bool refresh = asked && !l->building && l->build_asked_us < x->build_us;
-    if (!block_executed(c, parent) || (asked && !refresh)) {
+    bool stale = gone(c, s, parent) && c->pending_us > l->build_asked_us;
+    if (!block_executed(c, parent) || (asked && !refresh && !stale)) {
         return;
     }
-    if (asked && c->now_us < x->build_us) {
+    if (asked && !stale && c->now_us < x->build_us) {
         timing_want(c, x->build_us);
         return;
     }
@@ -419,6 +443,7 @@ static bool propose_next(struct core *c, uint64_t s, const struct block_record *
     bool payload = x.payload && c->lead.has_payload && payload_fits(c, s, parent);
     /* The fresher payload is worth a short wait; then the older one will do. */
     uint64_t send_us = payload && c->lead.building ? x.empty_us : x.send_us;
+    send_us = gone(c, s, parent) ? x.due_us : send_us;
     if (payload && c->now_us >= send_us) {
         return propose(c, s, parent, flags);
     }

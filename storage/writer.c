@@ -211,16 +211,28 @@ static void take_group(struct writer *w)
     }
 }
 
+/* When there is something to do; UINT64_MAX: nothing is known yet. */
+static uint64_t next_due_us(const struct writer *w)
+{
+    if (w->stop || w->flush_asked) {
+        return 0;
+    }
+    uint64_t due_us = w->queue.first != NULL ? w->due_us : UINT64_MAX;
+    if (w->held.first != NULL && w->failed == OK) {
+        uint64_t idle_us = w->held_since_us + (uint64_t)WRITER_IDLE_SYNC_MS * 1000;
+        due_us = idle_us < due_us ? idle_us : due_us;
+    }
+    return due_us;
+}
+
 static void wait_for_work(struct writer *w)
 {
-    while (w->queue.first == NULL && !w->stop && !w->flush_asked) {
-        if (w->held.first == NULL || w->failed != OK) {
+    for (uint64_t us = next_due_us(w); us > 0; us = next_due_us(w)) {
+        struct timespec until = {(time_t)(us / 1000000), (long)(us % 1000000) * 1000};
+        if (us == UINT64_MAX) {
             pthread_cond_wait(&w->work, &w->lock);
-            continue;
-        }
-        uint64_t until_us = w->held_since_us + (uint64_t)WRITER_IDLE_SYNC_MS * 1000;
-        struct timespec until = {(time_t)(until_us / 1000000), (long)(until_us % 1000000) * 1000};
-        if (pthread_cond_timedwait(&w->work, &w->lock, &until) == ETIMEDOUT) {
+        } else if (us <= writer_now_us() ||
+                   pthread_cond_timedwait(&w->work, &w->lock, &until) == ETIMEDOUT) {
             return;
         }
     }
@@ -366,6 +378,24 @@ static bool has_room(const struct writer *w, size_t bytes, bool reports)
     return w->ops == 0 || w->bytes + bytes <= LIMIT_STORAGE_BYTES;
 }
 
+static uint64_t patience_us(const struct writer *w, const struct op *op)
+{
+    if ((op->sync && op->report != OP_TOKEN) || w->bytes >= LIMIT_STORAGE_GROUP) {
+        return 0;
+    }
+    return op->sync ? WRITER_SHARE_US : WRITER_GATHER_US;
+}
+
+/* The thread is woken only when it is to wake earlier than it would. */
+static void bring_forward(struct writer *w, const struct op *op)
+{
+    uint64_t due_us = op->submitted_us + patience_us(w, op);
+    if (w->queue.first == NULL || due_us < w->due_us) {
+        w->due_us = due_us;
+        pthread_cond_signal(&w->work);
+    }
+}
+
 enum err writer_submit(struct writer *w, struct op *op)
 {
     bool reports = op->report != OP_SILENT;
@@ -376,8 +406,8 @@ enum err writer_submit(struct writer *w, struct op *op)
         w->ops++;
         w->bytes += op_bytes(op);
         w->reports += reports ? 1 : 0;
+        bring_forward(w, op);
         op_list_push(&w->queue, op);
-        pthread_cond_signal(&w->work);
     }
     pthread_mutex_unlock(&w->lock);
     return room ? OK : ERR_BUSY;

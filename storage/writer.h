@@ -7,7 +7,9 @@
  * beside the batch and that of the last after it: two syncs for any number of steps.
  *
  * A step without `sync` is reported with the next synced write, at the latest after
- * WRITER_IDLE_SYNC_MS. */
+ * WRITER_IDLE_SYNC_MS. Writes wait a little for company, because every sync costs all members that
+ * share a disk: what nobody waits for WRITER_GATHER_US, a synced table write WRITER_SHARE_US. A
+ * synced step waits for nothing. */
 #ifndef STORAGE_WRITER_H
 #define STORAGE_WRITER_H
 
@@ -15,7 +17,7 @@
 #include "storage/second.h"
 #include "storage/storage.h"
 
-enum { WRITER_IDLE_SYNC_MS = 100 };
+enum { WRITER_IDLE_SYNC_MS = 100, WRITER_GATHER_US = 5000, WRITER_SHARE_US = 1000 };
 
 struct writer {
     struct kv *kv;
@@ -38,6 +40,7 @@ struct writer {
     uint64_t durable_sequence;
     uint32_t fault_writes, fault_delay_ms;
     struct op_list queue;            /* submitted */
+    uint64_t due_us;                 /* when the queue is to be written */
     size_t ops, bytes;               /* alive: submitted, committed, held after a failure */
     size_t reports;                  /* completions owed or waiting */
     struct storage_done *done;       /* ring of LIMIT_STORAGE_QUEUE */

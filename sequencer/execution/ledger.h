@@ -51,6 +51,9 @@ void ledger_execute(struct ledger *l, const struct execution_block *b,
 enum err ledger_finalize(struct ledger *l, const struct hash *payload,
                          void (*changed)(void *arg, const struct ledger_account *a),
                          void *arg) MUST_USE;
+/* Would this finalize touch no more than a block of `txs` transactions: a child of the final head,
+ * with an old state to be forgotten that is no larger? */
+bool ledger_finalize_is_small(const struct ledger *l, const struct hash *payload, uint32_t txs);
 void ledger_head(const struct ledger *l, struct payload_info *out);
 /* The highest payload held that was executed, or built and built upon; at least the final head. */
 void ledger_highest(const struct ledger *l, struct payload_info *out);

@@ -1,6 +1,8 @@
 /* The ledger as a `struct execution`: it lives on a thread of its own; calls are queued (bounded)
- * and answered on the loop. For the loop it keeps a mirror of the final accounts, so that balance
- * and nonce at `latest` are read without waiting.
+ * and answered on the loop. A block of a few transactions is run on the loop at once, when nothing
+ * is queued, and answered before the call returns: the two ways between threads would take longer.
+ * For the loop it keeps a mirror of the final accounts, so that balance and nonce at `latest` are
+ * read without waiting.
  *
  * Calls are answered in their order. At most LIMIT_LEDGER_QUEUE wait; more are refused at once
  * (ERROR, ERR_BUSY). `silent_us` is the time since the last answer or since the oldest

@@ -30,6 +30,13 @@ void net_send(struct node *n, int to, const struct message *m)
     }
 }
 
+void net_flush(struct node *n)
+{
+    if (n->p2p != NULL) {
+        p2p_flush(n->p2p);
+    }
+}
+
 static void peer_up(void *ctx, int member, const uint8_t instance[16], uint64_t journal_sequence)
 {
     (void)instance;

@@ -110,7 +110,10 @@ static void persisted(struct node *n, uint64_t sequence)
 {
     struct driver *d = &n->driver;
     d->persisted = sequence > d->persisted ? sequence : d->persisted;
-    release_sends(n);
+    if (d->held != NULL) {
+        release_sends(n);
+        net_flush(n);
+    }
     struct event e = {.kind = EVENT_PERSISTED, .peer = -1, .u.persisted = sequence};
     driver_give(n, e);
 }

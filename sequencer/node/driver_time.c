@@ -63,7 +63,7 @@ static void after_sockets(uv_check_t *check)
     }
     intake_turn(n);
     health_turn(n);
-    p2p_flush(n->p2p);
+    net_flush(n);
 }
 
 enum err time_open(struct node *n)

@@ -39,6 +39,7 @@ static void effect_send(struct node *n, const struct effect *e)
     send_one(n, e->u.send.to, e->u.send.gate, m);
     if (own) {
         send_body_after(n, e);
+        net_flush(n); /* the others check it while this node makes its own vote */
     }
 }
 
@@ -137,9 +138,13 @@ static void effect_one(struct node *n, const struct effect *e)
     }
 }
 
+/* Blocks are executed after all else of the step: while its write is under way. */
 void effects_run(struct node *n, const struct effects *out)
 {
+    execute_put_off(n);
     for (uint32_t i = 0; i < out->n; i++) {
         effect_one(n, &out->effect[i]);
     }
+    health_turn(n); /* what an own block took is not pending any more */
+    execute_go_on(n);
 }

@@ -65,6 +65,9 @@ static void put_off(struct node *n, struct block_entry *e)
         e->run_wait_us = RETRY_MAX_US;
     }
     e->run_retry_us = driver_now() + e->run_wait_us;
+    if (n->executes.retry_us == 0 || e->run_retry_us < n->executes.retry_us) {
+        n->executes.retry_us = e->run_retry_us;
+    }
     queue_add(n, e);
 }
 
@@ -146,21 +149,49 @@ static bool pump_one(struct node *n, struct block_entry *e, uint64_t now)
     return true;
 }
 
+/* True when one left the queue: callbacks may have changed it, so the walk begins anew. */
+static bool pump_any(struct node *n, uint64_t now)
+{
+    struct block_entry *e = n->executes.first;
+    while (e != NULL) {
+        struct block_entry *next = e->run_next;
+        if (pump_one(n, e, now)) {
+            return true;
+        }
+        e = next;
+    }
+    return false;
+}
+
+/* The client may answer before its call returns: then this is asked for from within itself. */
 void execute_pump(struct node *n)
 {
+    struct executes *x = &n->executes;
+    x->again = true;
+    if (x->busy > 0) {
+        return;
+    }
+    x->busy++;
     uint64_t now = driver_now();
-    n->executes.retry_us = 0;
-    for (bool more = true; more;) {
-        more = false;
-        struct block_entry *e = n->executes.first;
-        while (e != NULL) {
-            struct block_entry *next = e->run_next;
-            if (pump_one(n, e, now)) {
-                more = n->executes.first != NULL;
-                break; /* callbacks may have changed the queue: begin anew */
-            }
-            e = next;
+    x->retry_us = 0;
+    while (x->again) {
+        x->again = false;
+        while (pump_any(n, now)) {
         }
+    }
+    x->busy--;
+}
+
+void execute_put_off(struct node *n)
+{
+    n->executes.busy++;
+}
+
+void execute_go_on(struct node *n)
+{
+    n->executes.busy--;
+    if (n->executes.again) {
+        execute_pump(n);
     }
 }
 

@@ -237,11 +237,21 @@ static bool pump_one(struct node *n)
     return false;
 }
 
+/* The client may answer before its call returns: then this is asked for from within itself. */
 void finality_pump(struct node *n)
 {
     struct finality *f = &n->finality;
-    while (f->first != NULL && !f->finalizing && !f->diverged && pump_one(n)) {
+    f->again = true;
+    if (f->pumping) {
+        return;
     }
+    f->pumping = true;
+    while (f->again) {
+        f->again = false;
+        while (f->first != NULL && !f->finalizing && !f->diverged && pump_one(n)) {
+        }
+    }
+    f->pumping = false;
 }
 
 void finality_close(struct node *n)

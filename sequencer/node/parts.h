@@ -117,6 +117,7 @@ void time_close(struct node *n);
 /* driver_net.c */
 struct p2p_handlers net_handlers(struct node *n);
 void net_send(struct node *n, int to, const struct message *m);
+void net_flush(struct node *n); /* now, not at the end of the loop's turn */
 bool net_up(const struct node *n, int member);
 
 /* trace.c */
@@ -205,10 +206,15 @@ void body_check(struct node *n, struct block_entry *e);
 struct executes {
     struct block_entry *first; /* wanted, in order of asking */
     uint64_t retry_us;         /* 0: nothing waits for a time */
+    uint32_t busy;             /* pumping, or put off */
+    bool again;                /* asked for meanwhile */
 };
 
 void execute_want(struct node *n, struct block_entry *e);
 void execute_pump(struct node *n);
+/* Between the two nothing is started: what a step sends and writes goes first. */
+void execute_put_off(struct node *n);
+void execute_go_on(struct node *n);
 /* A final EMPTY block whose ancestors are executed. */
 void execute_tell_empty(struct node *n, struct block_entry *e);
 
@@ -270,6 +276,7 @@ struct finality {
     struct final_item *first, **end;
     uint32_t waiting;
     bool finalizing;
+    bool pumping, again; /* asked for meanwhile */
     uint64_t asked_us;
     bool diverged;
     uint64_t slot, height; /* highest block that the core delivered */

@@ -120,6 +120,28 @@ static void demand_answers_at_once(void **state)
     world_free(w);
 }
 
+/* A few blocks may follow each other at once; the mean keeps the minimum interval. */
+static void demand_bursts(void **state)
+{
+    (void)state;
+    struct world_options o = world_defaults();
+    o.pace = PACE_DEMAND;
+    o.block_time_ms = 50;
+    o.max_interval_ms = 2000;
+    struct world *w = world_new(&o);
+    world_run(w, 5000 * MS);
+    for (int a = 0; a < 4; a++) {
+        world_pending(w, a, true);
+    }
+    uint64_t before = world_height(w, 0);
+    uint64_t t = world_now(w);
+    assert_true(world_until_final(w, before + 3, 2000 * MS));
+    assert_in_range(world_now(w) - t, 0, 60 * MS);
+    world_run(w, t + 5000 * MS - world_now(w));
+    assert_in_range(world_height(w, 0) - before, 90, 106);
+    world_free(w);
+}
+
 static void slow_disk_costs_no_turn(void **state)
 {
     (void)state;
@@ -135,7 +157,7 @@ int main(void)
         cmocka_unit_test(every_block_time_and_link), cmocka_unit_test(long_turns_and_single_slots),
         cmocka_unit_test(idle_demand),          cmocka_unit_test(blocks_keep_the_pace),
         cmocka_unit_test(turns_rotate),         cmocka_unit_test(demand_answers_at_once),
-        cmocka_unit_test(slow_disk_costs_no_turn),
+        cmocka_unit_test(demand_bursts),        cmocka_unit_test(slow_disk_costs_no_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

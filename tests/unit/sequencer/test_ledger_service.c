@@ -196,10 +196,66 @@ static void test_block_by_block(void **state)
     ledger_service_base_fee(w->s, &ours);
     assert_int_equal(u256_cmp(&fee, &ours), 0);
     struct hash unknown = {{1}};
+    unsigned before = w->answers;
     w->el.finalize(w->el.ctx, &unknown, on_final, w);
-    wait_answers(w, w->answers + 1);
+    wait_answers(w, before + 1);
     assert_int_equal(w->err, ERR_NOT_FOUND);
     assert_int_equal(w->persisted, 5);
+}
+
+/* A few transactions are run at once; not while anything waits, for answers come in order. */
+static void test_little_work_at_once(void **state)
+{
+    struct world *w = *state;
+    struct address a = kit_address(0);
+    one_block(w, &w->g.payload, 1, 100);
+    struct hash parent = w->built.hash;
+    struct kit_transfer t = kit_transfer(0, 1, 1, 7);
+    frame(w, &parent, 2, &t);
+    unsigned n = w->answers;
+    w->el.build(w->el.ctx, &w->block, on_result, w);
+    assert_int_equal(w->answers, n + 1);
+    assert_int_equal(w->built.number, 2);
+    w->el.finalize(w->el.ctx, &w->built.hash, on_final, w);
+    assert_int_equal(w->answers, n + 2);
+    assert_int_equal(w->persisted, 2);
+    assert_int_equal(w->el.silent_us(w->el.ctx), 0);
+    ledger_service_query(w->s, NULL, &a, true, on_query, w); /* the thread's */
+    parent = w->built.hash;
+    t = kit_transfer(0, 1, 2, 7);
+    frame(w, &parent, 3, &t);
+    w->el.build(w->el.ctx, &w->block, on_result, w);
+    assert_int_equal(w->answers, n + 2);
+    wait_answers(w, n + 3);
+    assert_int_equal(w->account.nonce, 2);
+    wait_answers(w, n + 4);
+    assert_int_equal(w->built.number, 3);
+}
+
+enum { MANY = 8 };
+
+static void test_more_work_on_the_thread(void **state)
+{
+    struct world *w = *state;
+    static struct kit_tx tx[MANY];
+    static struct execution_tx list[MANY];
+    struct kit_transfer t = kit_transfer(0, 1, 0, 1);
+    frame(w, &w->g.payload, 1, &t);
+    for (unsigned i = 0; i < MANY; i++) {
+        t = kit_transfer(0, 1, i, 1);
+        kit_sign(&tx[i], &t);
+        list[i] = kit_execution_tx(&tx[i]);
+    }
+    w->block.tx = list;
+    w->block.txs = MANY;
+    w->el.build(w->el.ctx, &w->block, on_result, w);
+    assert_int_equal(w->answers, 0);
+    wait_answers(w, 1);
+    assert_int_equal(w->built.txs, MANY);
+    w->el.finalize(w->el.ctx, &w->built.hash, on_final, w);
+    assert_int_equal(w->answers, 1);
+    wait_answers(w, 2);
+    assert_int_equal(w->err, OK);
 }
 
 static void test_queries(void **state)
@@ -293,8 +349,13 @@ static void test_close_answers_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_block_by_block),   TEST(test_queries),           TEST(test_stall),
-        TEST(test_queue_is_bounded), TEST(test_close_answers_all),
+        TEST(test_block_by_block),
+        TEST(test_little_work_at_once),
+        TEST(test_more_work_on_the_thread),
+        TEST(test_queries),
+        TEST(test_stall),
+        TEST(test_queue_is_bounded),
+        TEST(test_close_answers_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
