@@ -28,7 +28,7 @@ static const char summary[] =
     "two\n"
     "new final heads at any node, less the block interval.\n"
     "Actions: kill N, stop N, cont N, restart N, partition 0,1/2,3, heal, slow N 400ms, stall N,\n"
-    "unstall N, drop N 30%, skew N 5s, status. N is an index or `leader`; `partition leader` cuts\n"
+    "unstall N, drop N 30%, skew N -5s, status. N is an index or `leader`; `partition leader` cuts\n"
     "the leader off; slow N 0ms and drop N 0% end it. Peers are cut, never clients.";
 
 static void print_json(const struct chaos_order *order, const struct drill_result *r, bool measured)

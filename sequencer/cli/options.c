@@ -247,6 +247,12 @@ static bool wants_help(int argc, char **argv)
     return false;
 }
 
+/* "-" is a name of its own, and "-5s" a value: clocks go wrong both ways. */
+static bool looks_like_option(const char *word)
+{
+    return word[0] == '-' && word[1] != '\0' && (word[1] < '0' || word[1] > '9');
+}
+
 enum err options_parse(const struct command_line *c, int argc, char **argv, struct words *words,
                        bool *help, char *why, size_t why_len)
 {
@@ -257,7 +263,7 @@ enum err options_parse(const struct command_line *c, int argc, char **argv, stru
         const char *word = argv[i];
         if (!only_words && strcmp(word, "--") == 0) {
             only_words = true;
-        } else if (only_words || word[0] != '-' || word[1] == '\0') {
+        } else if (only_words || !looks_like_option(word)) {
             TRY(add_word(&p, words, word));
         } else if (word[1] == '-') {
             TRY(parse_option(&p, argc, argv, &i));

@@ -25,6 +25,7 @@ static void put_own_state(struct node *n, struct json_object *o, const struct co
     json_put_u64(o, "head", v->final_height);
     json_put_u64(o, "lag", 0);
     json_put_u64(o, "lastHeardMs", 0);
+    json_put_u64(o, "clockMs", 0);
 }
 
 static void put_peer_state(struct node *n, struct json_object *o, uint32_t i,
