@@ -212,6 +212,12 @@ enum err core_restore_vote(struct core *core, const struct vote *vote)
     }
     r->own[vote->kind - 1] = *vote;
     r->own_durable |= (uint8_t)(1u << (vote->kind - 1));
+    /* Who voted for a block of its own turn has proposed there, also where the mark was in the one
+     * step that the second record alone remembers: that record holds votes only. */
+    uint64_t turn = turn_of(c, vote->slot);
+    if (vote->kind == VOTE_NOTARIZE && rotation_leader(c, turn) == c->config.self) {
+        core_restore_proposing(core, turn);
+    }
     return OK;
 }
 
