@@ -3,7 +3,7 @@
  * must end in the same state. */
 #include "tests/fuzz/core_act.h"
 
-enum { ACTS = 400 };
+enum { ACTS = 160 };
 
 static struct hash run(struct bytes script)
 {
