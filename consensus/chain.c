@@ -105,8 +105,9 @@ static void judge_form(struct core *c, struct block_record *b)
         (parent != block_root(c) && parent->form != FORM_VALID)) {
         return;
     }
-    if (!validity_check(c, b, parent)) {
-        b->form = FORM_INVALID;
+    enum form_state form = validity_check(c, b, parent);
+    if (form != FORM_VALID) {
+        b->form = (uint8_t)form;
         return;
     }
     /* No vote for what is not on its way to the disk: without room it stays unjudged. */

@@ -101,6 +101,7 @@ struct event {
             uint32_t not_ready; /* enum not_ready bits that the driver knows of */
             bool pending;       /* the pool holds an executable transaction */
             bool draining;      /* hand over at the next block, lead no more */
+            bool leaving;       /* … and for longer than the own turn: tell the others */
             uint64_t client_silent_us; /* nothing at all from the client for so long */
         } health;
     } u;
@@ -288,6 +289,7 @@ struct core_view {
     uint32_t not_ready;
     bool amnesiac, stopped;
     uint32_t benched;                  /* members benched at their next turn */
+    uint32_t away, offended;           /* members that left; that lied, by evidence in the chain */
     uint32_t heard;                    /* members heard within the silent limit, self included */
     uint64_t delta_us, grace_us;
     uint64_t records, blocks;          /* in use */

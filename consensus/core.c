@@ -335,6 +335,8 @@ void core_get_view(struct core *core, struct core_view *out)
     out->amnesiac = c->amnesiac;
     out->stopped = c->stopped;
     out->benched = benched_next(c);
+    out->away = c->bench.away;
+    out->offended = c->bench.offended;
     uint32_t all = c->n == 32 ? UINT32_MAX : (1u << c->n) - 1;
     out->heard = all & ~timing_unheard(c);
     out->delta_us = timing_delta(c);

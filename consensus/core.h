@@ -16,12 +16,14 @@
 
 enum {
     SLOT_BLOCKS = 4,     /* block records a slot may hold: one proposal, others if certified */
-    SYSTEM_INLINE = 192, /* longer system sections go to a spill area */
+    SYSTEM_INLINE = LIMIT_SYSTEM_INSIDE, /* longer system sections go to a spill area */
     SYSTEM_SPILLS = 32,
     PENDING_OWN = 512, /* own votes whose write is not yet durable */
     FETCHES = 32,
     EXECUTION_SAMPLES = 64,
     BENCH_RING = 128,    /* > 2 * LIMIT_MEMBERS + 2 */
+    READY_TURNS = 64,    /* how far back a readiness notice may look (CONSENSUS 6) */
+    PASSED_RING = READY_TURNS + 1,
     NEAR_SLOTS = 512,    /* above the root: what the next deliveries need */
     NEAR_RECORDS = 1024, /* of each table, kept for these */
     SCRATCH_BYTES = 1048576
@@ -103,15 +105,39 @@ struct peer_state {
     uint64_t amnesia_epoch, amnesia_slot;
 };
 
+/* What a chain says of its leaders, after one block of it: stored with every final one. */
 struct bench {
-    uint64_t last_turn; /* of the last final block taken in */
+    uint64_t last_turn; /* of the last block taken in */
     uint64_t filled;    /* snapshots are valid up to this turn */
     bool started;
+    uint32_t offended; /* evidence against these is in the chain: out until the epoch ends */
+    uint32_t away;     /* these said that they leave, from `away_from` on */
     uint8_t strikes[LIMIT_MEMBERS];
     uint8_t left[LIMIT_MEMBERS];
+    uint64_t away_from[LIMIT_MEMBERS];  /* turn; of the last leave, also when that is over */
+    uint64_t noticed[LIMIT_MEMBERS];    /* turn of the last readiness notice + 1; 0: none */
+    uint64_t passed_slot[PASSED_RING];  /* at turn % PASSED_RING: the highest block of that turn */
+    struct hash passed[PASSED_RING];
     uint32_t mask[BENCH_RING]; /* mask[t % RING]: benched by final blocks of turns < t */
 };
-enum { BENCH_BYTES = 17 + 2 * LIMIT_MEMBERS + 4 * BENCH_RING };
+enum {
+    BENCH_FIXED = 25,
+    BENCH_BYTES = BENCH_FIXED + (2 + 16) * LIMIT_MEMBERS + 40 * PASSED_RING + 4 * BENCH_RING
+};
+
+/* What members announced and what they were caught at, kept for the own next block: one of each a
+ * member, signatures of notices unchecked until then. Masks say which are here. */
+struct notices {
+    uint32_t ready_here, leave_here, evidence_here;
+    struct ready_notice ready[LIMIT_MEMBERS];
+    struct leave_notice leave[LIMIT_MEMBERS];
+    struct evidence evidence[LIMIT_MEMBERS];
+    bool announced;        /* something was, in the last message */
+    uint64_t sent_us;      /* own notices last went out */
+    bool was_out;          /* own bench, at the last look */
+    uint64_t out_since_us;
+    uint32_t returns;      /* own notices in the chain since this member last led */
+};
 
 struct cached_signature {
     struct hash key; /* Keccak-256(digest || signature); zero: free */
@@ -185,6 +211,7 @@ struct core {
     bool pending;
     uint64_t pending_us;
     bool draining;
+    bool leaving;
     uint64_t client_silent_us;
     uint64_t sent_status_us;
     bool status_due;
@@ -197,6 +224,8 @@ struct core {
     uint32_t build_most; /* transactions at most in the next payload, 0: no limit */
     struct peer_state peer[LIMIT_MEMBERS];
     struct bench bench;
+    struct notices notices;
+    uint32_t path[LIMIT_CORE_RECORDS]; /* scratch of bench_at */
     uint64_t execution_us[EXECUTION_SAMPLES];
     uint32_t executions;
     struct pending_vote pending_own[PENDING_OWN];
@@ -281,8 +310,8 @@ bool chain_gap_void(struct core *c, const struct block_record *p, uint64_t s);
 
 /* ---- validity.c --------------------------------------------------------------------------------
  */
-bool validity_check(struct core *c, const struct block_record *b,
-                    const struct block_record *parent);
+enum form_state validity_check(struct core *c, const struct block_record *b,
+                               const struct block_record *parent);
 /* The upper bound of the timestamp, by the own wall clock (CONSENSUS 2). */
 bool validity_timely(const struct core *c, const struct block_record *b,
                      const struct block_record *parent);
@@ -307,16 +336,37 @@ bool sign_notarize(struct core *c, struct block_record *b);
 bool sign_skip(struct core *c, uint64_t slot, int reason);
 bool sign_finalize(struct core *c, struct block_record *b);
 bool sign_proposal(struct core *c, struct block_head *head);
+bool sign_ready(struct core *c, struct ready_notice *r);
+bool sign_leave(struct core *c, struct leave_notice *l);
 bool sign_allowed(const struct core *c);
 
-/* ---- advance.c, finality.c, bench.c -------------------------------------------------------------
+/* ---- advance.c, finality.c ----------------------------------------------------------------------
  */
 bool advance(struct core *c);
 bool turn_skipped(const struct core *c, uint64_t slot);
 void finality_learn(struct core *c, const struct certificate *cert);
 void finality_deliver(struct core *c);
-void bench_block(struct core *c, const struct block_head *head);
+
+/* ---- bench.c: the state of the leaders, moved block by block --------------------------------- */
 bool bench_is(const struct core *c, uint64_t turn);
+/* Benched or away, and a readiness notice could bring it back. */
+bool bench_out(const struct bench *b, int member);
+/* Would a readiness notice of this member count in a block of this turn? */
+bool bench_may_notice(const struct core *c, const struct bench *b, int member, uint64_t turn);
+/* The state after a block whose path from the root is held; false: it is not. */
+bool bench_at(struct core *c, struct bench *out, const struct block_record *b);
+/* A block's part before its notices; each notice, leave, evidence: false where it may not stand in
+ * a block of this turn, and then nothing has changed; the block's end. */
+void bench_open(const struct core *c, struct bench *b, const struct header *h,
+                const struct system_section *s);
+bool bench_ready(struct core *c, struct bench *b, uint64_t turn, const struct ready_notice *r,
+                 bool verify);
+bool bench_leave(struct core *c, struct bench *b, uint64_t turn, const struct leave_notice *l,
+                 bool verify);
+bool bench_evidence(struct core *c, struct bench *b, const struct evidence *e, bool verify);
+void bench_close(const struct core *c, struct bench *b, const struct block_head *head);
+/* The whole block; false: its section holds what may not stand there. */
+bool bench_block(struct core *c, struct bench *b, const struct block_head *head, bool verify);
 void bench_encode(const struct bench *b, uint8_t out[BENCH_BYTES]);
 bool bench_decode(struct bench *b, const uint8_t *in, size_t n);
 
@@ -340,6 +390,17 @@ bool stall_check(struct core *c, bool act);
 /* Since when, and why, the head does not move (for the view); reason -1: it moves. */
 void stall_view(struct core *c, struct core_view *v);
 void stall_put_off(struct core *c, uint64_t late_us);
+
+/* ---- notices.c: what members announce, what they are caught at ------------------------------- */
+void notices_take(struct core *c, const struct message *m, int from);
+void notices_caught(struct core *c, const struct evidence *e);
+/* Signs, sends, repeats the own ones. */
+void notices_drive(struct core *c);
+/* A block became final. */
+void notices_final(struct core *c, const struct block_head *head);
+/* Adds to `parts` what may stand in this block; its section so far is in `head`. */
+void notices_choose(struct core *c, const struct block_head *head,
+                    const struct block_record *parent, struct system_parts *parts, size_t room);
 
 /* ---- lead.c, bundle.c, amnesia.c
  * ------------------------------------------------------------------ */

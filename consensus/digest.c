@@ -56,6 +56,22 @@ static void put_peer(struct keccak *k, const struct peer_state *p)
     put_u64(k, p->amnesia_answered);
 }
 
+static void put_notices(struct keccak *k, const struct core *c)
+{
+    const struct notices *n = &c->notices;
+    put_u64(k, n->ready_here);
+    put_u64(k, n->leave_here);
+    put_u64(k, n->evidence_here);
+    put_u64(k, n->sent_us);
+    put_u64(k, n->out_since_us);
+    put_u64(k, n->returns);
+    for (uint32_t i = 0; i < c->n; i++) {
+        put_u64(k, (n->ready_here & 1u << i) != 0 ? n->ready[i].slot : 0);
+        put_u64(k, (n->leave_here & 1u << i) != 0 ? n->leave[i].from_turn : 0);
+        put_u64(k, (n->evidence_here & 1u << i) != 0 ? n->evidence[i].slot : 0);
+    }
+}
+
 struct hash core_digest(const struct core *core)
 {
     const struct core *c = core;
@@ -94,6 +110,7 @@ struct hash core_digest(const struct core *core)
     uint8_t bench[BENCH_BYTES];
     bench_encode(&c->bench, bench);
     keccak_update(&k, bench, sizeof bench);
+    put_notices(&k, c);
     keccak_final(&k, &out);
     return out;
 }

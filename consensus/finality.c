@@ -94,7 +94,8 @@ static bool deliver_one(struct core *c, struct block_record *b)
         return false;
     }
     check_divergence(c, b);
-    bench_block(c, &b->head);
+    bench_block(c, &c->bench, &b->head, false);
+    notices_final(c, &b->head);
     bench_encode(&c->bench, bench);
     if (has_cert) {
         *cert = r->cert[FINALIZE];

@@ -188,22 +188,38 @@ static bool skips_between(struct core *c, const struct block_record *parent, uin
     return true;
 }
 
-static bool make_system(struct core *c, struct block_head *head, const struct block_record *parent)
+static bool encode_system(struct core *c, struct block_head *head, const struct system_parts *parts)
 {
-    struct system_parts parts = {0};
-    uint64_t s = head->header.slot;
-    if (s == turn_first(c, turn_of(c, s)) && !skips_between(c, parent, s, &parts)) {
-        return false;
-    }
-    size_t cap = 64 + parts.skipped_n * 24;
+    size_t cap = 64 + parts->skipped_n * SKIPPED_BYTES + parts->notices_n * NOTICE_BYTES +
+                 parts->leaves_n * LEAVE_BYTES + parts->evidence_n * EVIDENCE_BYTES;
     uint8_t *out = scratch_take(c, cap);
     size_t n = 0;
-    if (out == NULL || system_encode(out, cap, &n, &parts) != OK) {
+    if (out == NULL || system_encode(out, cap, &n, parts) != OK) {
         return false;
     }
     head->system = bytes_of(out, n);
     head->header.system_root = keccak256(out, n);
     return true;
+}
+
+/* Skipped turns; then what members announced and were caught at, as far as it fits. */
+static bool make_system(struct core *c, struct block_head *head, const struct block_record *parent)
+{
+    struct system_parts parts = {0};
+    uint64_t s = head->header.slot;
+    bool first = s == turn_first(c, turn_of(c, s));
+    if (first && !skips_between(c, parent, s, &parts)) {
+        return false;
+    }
+    if (!encode_system(c, head, &parts)) {
+        return false;
+    }
+    size_t most = first ? LIMIT_SYSTEM_BYTES : LIMIT_SYSTEM_INSIDE;
+    notices_choose(c, head, parent, &parts, most - min_u64(most, head->system.n + 16));
+    if (parts.notices_n + parts.leaves_n + parts.evidence_n == 0) {
+        return true;
+    }
+    return encode_system(c, head, &parts);
 }
 
 static void fill_header(struct core *c, struct header *h, uint64_t s,

@@ -222,6 +222,20 @@ bool sign_finalize(struct core *c, struct block_record *b)
     return true;
 }
 
+/* Notices bind nobody else and free no vote: they need no write. An amnesiac, and who may not sign,
+ * announces nothing (E5). */
+bool sign_ready(struct core *c, struct ready_notice *r)
+{
+    struct hash digest = ready_digest(c->epoch, r);
+    return sign_allowed(c) && sign_digest(c, &digest, &r->signature);
+}
+
+bool sign_leave(struct core *c, struct leave_notice *l)
+{
+    struct hash digest = leave_digest(c->epoch, l);
+    return sign_allowed(c) && sign_digest(c, &digest, &l->signature);
+}
+
 bool sign_proposal(struct core *c, struct block_head *head)
 {
     struct hash digest =

@@ -38,6 +38,13 @@ static void report_proposals(struct core *c, const struct block_record *a,
     e->u.evidence.second = b->hash;
     e->u.evidence.first_signature = a->head.signature;
     e->u.evidence.second_signature = b->signature;
+    notices_caught(c, &(struct evidence){.member = b->header.leader,
+                                         .slot = b->header.slot,
+                                         .attempt = b->header.attempt,
+                                         .first = a->head.hash,
+                                         .second = b->hash,
+                                         .first_signature = a->head.signature,
+                                         .second_signature = b->signature});
 }
 
 /* The first proposal of this slot that its leader signed, other than `except`. */
@@ -138,6 +145,9 @@ static void on_message(struct core *c, const struct message *m, int from)
     case MSG_OWN_VOTES:
         amnesia_message(c, m, from);
         break;
+    case MSG_NOTICES:
+        notices_take(c, m, from);
+        break;
     case MSG_STATUS:
     case MSG_BODY:
     case MSG_FETCH:
@@ -233,6 +243,7 @@ static void on_health(struct core *c, const struct event *ev)
     c->pending = ev->u.health.pending;
     c->driver_not_ready = ev->u.health.not_ready;
     c->draining = ev->u.health.draining;
+    c->leaving = ev->u.health.leaving;
     c->client_silent_us = ev->u.health.client_silent_us;
     c->status_due |= changed;
 }
@@ -356,6 +367,7 @@ static void drive(struct core *c, bool act)
         }
     }
     lead_prepare(c);
+    notices_drive(c);
     chain_fetch(c);
     bundle_lagging(c);
 }

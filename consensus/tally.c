@@ -62,6 +62,14 @@ static void report_votes(struct core *c, struct slot_record *r, int kind, const 
     e->u.evidence.second = second->block;
     e->u.evidence.first_signature = first->signature;
     e->u.evidence.second_signature = second->signature;
+    notices_caught(c, &(struct evidence){.member = second->signer,
+                                         .slot = r->slot,
+                                         .first_kind = (uint8_t)(kind + 1),
+                                         .second_kind = second->kind,
+                                         .first = first->block,
+                                         .second = second->block,
+                                         .first_signature = first->signature,
+                                         .second_signature = second->signature});
 }
 
 /* Checks the unchecked votes of a would-be certificate; bad ones are taken out, their senders

@@ -59,7 +59,30 @@ static bool skips_listed(const struct core *c, const struct header *h, const str
     return !system_next_skipped(s, &at, &e);
 }
 
-bool validity_check(struct core *c, const struct block_record *b, const struct block_record *parent)
+static bool inside_turn(const struct header *h, const struct header *p,
+                        const struct system_section *s)
+{
+    return h->parent_slot == h->slot - 1 && (p->flags & FLAG_LAST) == 0 && s->skipped_n == 0 &&
+           s->raw.n <= LIMIT_SYSTEM_INSIDE;
+}
+
+/* Notices, leaves and evidence follow from the parent chain too. */
+static enum form_state announced_right(struct core *c, const struct block_record *b,
+                                       const struct block_record *parent,
+                                       const struct system_section *s)
+{
+    if (s->notices_n + s->leaves_n + s->evidence_n == 0) {
+        return FORM_VALID;
+    }
+    struct bench state;
+    if (!bench_at(c, &state, parent)) {
+        return FORM_UNKNOWN; /* on a branch that ends below the final head */
+    }
+    return bench_block(c, &state, &b->head, true) ? FORM_VALID : FORM_INVALID;
+}
+
+enum form_state validity_check(struct core *c, const struct block_record *b,
+                               const struct block_record *parent)
 {
     const struct header *h = &b->head.header;
     const struct header *p = &parent->head.header;
@@ -67,17 +90,14 @@ bool validity_check(struct core *c, const struct block_record *b, const struct b
     struct system_section s;
     if (!constants_right(c, h) || !hash_equal(&h->parent, &parent->head.hash) ||
         !follows_parent(c, h, p) || !hash_equal(&h->system_root, &root) ||
-        system_decode(&s, b->head.system) != OK) {
-        return false;
+        system_decode(&s, b->head.system) != OK || s.record.n != 0) {
+        return FORM_INVALID; /* records of epochs are not part of this version */
     }
-    /* Notices, leaves, evidence and records of epochs are not part of this version. */
-    if (s.notices_n != 0 || s.leaves_n != 0 || s.evidence_n != 0 || s.record.n != 0) {
-        return false;
+    bool first = h->slot == turn_first(c, turn_of(c, h->slot));
+    if (first ? !skips_listed(c, h, p, &s) : !inside_turn(h, p, &s)) {
+        return FORM_INVALID;
     }
-    if (h->slot != turn_first(c, turn_of(c, h->slot))) {
-        return h->parent_slot == h->slot - 1 && (p->flags & FLAG_LAST) == 0 && s.skipped_n == 0;
-    }
-    return skips_listed(c, h, p, &s);
+    return announced_right(c, b, parent, &s);
 }
 
 bool validity_timely(const struct core *c, const struct block_record *b,

@@ -16,6 +16,7 @@
     LIMIT(STEP_VOTES, 32, "votes", "the rest goes into the next step (CONSENSUS 8)")           \
     LIMIT(SIGNATURE_CACHE, 8192, "signatures", "oldest entries overwritten")                   \
     LIMIT(SYSTEM_BYTES, 65536, "bytes", "block invalid (CONSENSUS 2)")                         \
+    LIMIT(SYSTEM_INSIDE, 512, "bytes", "block invalid: system section inside a turn")          \
     LIMIT(BODY_BYTES, 4194304, "bytes", "block invalid")                                       \
     LIMIT(BODY_TXS, 16384, "transactions", "block invalid")                                    \
     LIMIT(TX_BYTES, 131072, "bytes", "transaction refused, as in geth")                        \
@@ -89,6 +90,8 @@
     LIMIT(CHANNEL_BYTES, 100000000, "bytes", "channel dropped: compressed, 200 a frame (OP)")  \
     LIMIT(SPAN_ELEMENTS, 10000000, "elements", "batch ignored: blocks, transactions (OP)")     \
     LIMIT(TX_BLOBS, 6, "blobs", "blob transaction refused (EIP-7594)")                         \
+    LIMIT(SEGMENT_BLOCKS, 10000, "blocks", "the segment is closed")                            \
+    LIMIT(SEGMENT_BYTES, 1500000, "bytes", "the segment is closed: bodies, uncompressed")      \
     LIMIT(CONFIG_BYTES, 1048576, "bytes", "configuration refused")
 
 enum limit {

@@ -23,6 +23,7 @@ enum lane message_lane(enum message_kind kind)
     case MSG_AMNESIA_ANSWER:
     case MSG_OWN_VOTES_ASK:
     case MSG_OWN_VOTES:
+    case MSG_NOTICES:
     case MSG_KIND_COUNT:
         break;
     }

@@ -31,6 +31,7 @@ enum message_kind {
     MSG_AMNESIA_ANSWER,/* LANE_VOTE */
     MSG_OWN_VOTES_ASK, /* LANE_VOTE: "which votes of my key do you hold?" (CONSENSUS 8) */
     MSG_OWN_VOTES,     /* LANE_VOTE */
+    MSG_NOTICES,       /* LANE_VOTE: the sender's own readiness and leave notice (CONSENSUS 6) */
     MSG_KIND_COUNT
 };
 
@@ -137,6 +138,12 @@ struct message {
             uint64_t epoch;
             uint64_t above_slot;
         } own_votes_ask;
+        struct {
+            bool has_ready;        /* what is left out is withdrawn */
+            bool has_leave;
+            struct ready_notice ready;
+            struct leave_notice leave;
+        } notices;
     } u;
 };
 

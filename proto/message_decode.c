@@ -1,7 +1,7 @@
 #include "proto/pb.h"
 
 _Static_assert(WIRE__FRAME__KIND_VOTES == (int)MSG_VOTES &&
-                   WIRE__FRAME__KIND_OWN_VOTES == (int)MSG_OWN_VOTES,
+                   WIRE__FRAME__KIND_NOTICES == (int)MSG_NOTICES,
                "the numbers in wire.proto are those of enum message_kind");
 
 static enum err get_status(struct status *out, const Wire__Status *p)
@@ -158,6 +158,44 @@ static enum err get_own_votes_ask(struct message *out, struct message_arena *a,
     return OK;
 }
 
+static enum err get_ready(struct ready_notice *out, const Wire__Ready *p)
+{
+    if (p->member >= LIMIT_MEMBERS) {
+        return ERR_MALFORMED;
+    }
+    out->epoch = p->epoch;
+    out->member = (uint8_t)p->member;
+    out->slot = p->slot;
+    TRY(pb_get_fixed(out->block.b, sizeof out->block.b, &p->block));
+    return pb_get_fixed(out->signature.b, sizeof out->signature.b, &p->signature);
+}
+
+static enum err get_leave(struct leave_notice *out, const Wire__Leave *p)
+{
+    if (p->member >= LIMIT_MEMBERS) {
+        return ERR_MALFORMED;
+    }
+    out->epoch = p->epoch;
+    out->member = (uint8_t)p->member;
+    out->from_turn = p->from_turn;
+    return pb_get_fixed(out->signature.b, sizeof out->signature.b, &p->signature);
+}
+
+static enum err get_notices(struct message *out, struct message_arena *a, const Wire__Frame *f)
+{
+    (void)a;
+    const Wire__Notices *p = f->notices;
+    out->u.notices.has_ready = p->ready != NULL;
+    out->u.notices.has_leave = p->leave != NULL;
+    if (p->ready != NULL) {
+        TRY(get_ready(&out->u.notices.ready, p->ready));
+    }
+    if (p->leave != NULL) {
+        TRY(get_leave(&out->u.notices.leave, p->leave));
+    }
+    return OK;
+}
+
 static enum err (*const getters[MSG_KIND_COUNT])(struct message *, struct message_arena *,
                                                  const Wire__Frame *) = {
     [MSG_STATUS] = get_nothing,
@@ -175,6 +213,7 @@ static enum err (*const getters[MSG_KIND_COUNT])(struct message *, struct messag
     [MSG_AMNESIA_ANSWER] = get_amnesia_answer,
     [MSG_OWN_VOTES_ASK] = get_own_votes_ask,
     [MSG_OWN_VOTES] = get_own_votes,
+    [MSG_NOTICES] = get_notices,
 };
 
 /* `n` is the frame's size. */

@@ -20,6 +20,11 @@ struct tree {
         Wire__AmnesiaAsk amnesia_ask;
         Wire__AmnesiaAnswer amnesia_answer;
         Wire__OwnVotesAsk own_votes_ask;
+        struct {
+            Wire__Notices both;
+            Wire__Ready ready;
+            Wire__Leave leave;
+        } notices;
     } kind;
 };
 
@@ -207,6 +212,42 @@ static enum err put_own_votes_ask(struct message_arena *s, struct tree *t, const
     return OK;
 }
 
+static Wire__Ready *put_ready(Wire__Ready *p, const struct ready_notice *r)
+{
+    wire__ready__init(p);
+    p->epoch = r->epoch;
+    p->member = r->member;
+    p->slot = r->slot;
+    p->block = hash_bytes(&r->block);
+    p->signature = pb_bytes(r->signature.b, sizeof r->signature.b);
+    return p;
+}
+
+static Wire__Leave *put_leave(Wire__Leave *p, const struct leave_notice *l)
+{
+    wire__leave__init(p);
+    p->epoch = l->epoch;
+    p->member = l->member;
+    p->from_turn = l->from_turn;
+    p->signature = pb_bytes(l->signature.b, sizeof l->signature.b);
+    return p;
+}
+
+static enum err put_notices(struct message_arena *s, struct tree *t, const struct message *m)
+{
+    (void)s;
+    Wire__Notices *p = &t->kind.notices.both;
+    wire__notices__init(p);
+    if (m->u.notices.has_ready) {
+        p->ready = put_ready(&t->kind.notices.ready, &m->u.notices.ready);
+    }
+    if (m->u.notices.has_leave) {
+        p->leave = put_leave(&t->kind.notices.leave, &m->u.notices.leave);
+    }
+    t->frame.notices = p;
+    return OK;
+}
+
 static enum err (*const putters[MSG_KIND_COUNT])(struct message_arena *, struct tree *,
                                                  const struct message *) = {
     [MSG_STATUS] = put_nothing,
@@ -224,6 +265,7 @@ static enum err (*const putters[MSG_KIND_COUNT])(struct message_arena *, struct 
     [MSG_AMNESIA_ANSWER] = put_amnesia_answer,
     [MSG_OWN_VOTES_ASK] = put_own_votes_ask,
     [MSG_OWN_VOTES] = put_votes,
+    [MSG_NOTICES] = put_notices,
 };
 
 static enum err put_message(struct message_arena *s, struct tree *t, const struct message *m)
@@ -348,6 +390,8 @@ static size_t kind_size(const struct message *m)
     case MSG_AMNESIA_ANSWER:
     case MSG_OWN_VOTES_ASK:
         return sizeof(struct hash) + 5 * PB_NUMBER_BYTES;
+    case MSG_NOTICES:
+        return NOTICE_BYTES + LEAVE_BYTES + 8 * PB_NUMBER_BYTES;
     case MSG_STATUS:
     case MSG_VOTES:
     case MSG_BUNDLE:

@@ -48,6 +48,22 @@ static enum err take_leave(struct rlp_in *in, struct leave_notice *out)
     return ended(&item);
 }
 
+static enum err take_evidence(struct rlp_in *in, struct evidence *out)
+{
+    struct rlp_in item;
+    TRY(rlp_list(in, &item));
+    TRY(take_u8(&item, &out->member));
+    TRY(rlp_u64(&item, &out->slot));
+    TRY(take_u8(&item, &out->attempt));
+    TRY(take_u8(&item, &out->first_kind));
+    TRY(take_u8(&item, &out->second_kind));
+    TRY(rlp_fixed(&item, out->first.b, sizeof out->first.b));
+    TRY(rlp_fixed(&item, out->second.b, sizeof out->second.b));
+    TRY(rlp_fixed(&item, out->first_signature.b, sizeof out->first_signature.b));
+    TRY(rlp_fixed(&item, out->second_signature.b, sizeof out->second_signature.b));
+    return ended(&item);
+}
+
 static enum err check_skipped(struct rlp_in *in)
 {
     struct skipped_turn ignored;
@@ -68,8 +84,8 @@ static enum err check_leave(struct rlp_in *in)
 
 static enum err check_evidence(struct rlp_in *in)
 {
-    struct bytes ignored;
-    return rlp_string(in, &ignored);
+    struct evidence ignored;
+    return take_evidence(in, &ignored);
 }
 
 /* One inner list: every entry by its check; the payload and the count go out. */
@@ -141,6 +157,16 @@ bool system_next_leave(const struct system_section *s, size_t *at, struct leave_
     return true;
 }
 
+bool system_next_evidence(const struct system_section *s, size_t *at, struct evidence *out)
+{
+    struct rlp_in in = rest_of(s->evidence, *at);
+    if (rlp_at_end(&in) || take_evidence(&in, out) != OK) {
+        return false;
+    }
+    *at = s->evidence.n - in.n;
+    return true;
+}
+
 static void put_skipped(struct rlp_out *out, const struct skipped_turn *t)
 {
     size_t mark = rlp_list_begin(out);
@@ -170,6 +196,21 @@ static void put_leave(struct rlp_out *out, const struct leave_notice *l)
     rlp_list_end(out, mark);
 }
 
+static void put_evidence(struct rlp_out *out, const struct evidence *e)
+{
+    size_t mark = rlp_list_begin(out);
+    rlp_put_u64(out, e->member);
+    rlp_put_u64(out, e->slot);
+    rlp_put_u64(out, e->attempt);
+    rlp_put_u64(out, e->first_kind);
+    rlp_put_u64(out, e->second_kind);
+    rlp_put_string(out, e->first.b, sizeof e->first.b);
+    rlp_put_string(out, e->second.b, sizeof e->second.b);
+    rlp_put_string(out, e->first_signature.b, sizeof e->first_signature.b);
+    rlp_put_string(out, e->second_signature.b, sizeof e->second_signature.b);
+    rlp_list_end(out, mark);
+}
+
 static void put_lists(struct rlp_out *out, const struct system_parts *parts)
 {
     size_t skipped = rlp_list_begin(out);
@@ -187,6 +228,11 @@ static void put_lists(struct rlp_out *out, const struct system_parts *parts)
         put_leave(out, &parts->leaves[i]);
     }
     rlp_list_end(out, leaves);
+    size_t evidence = rlp_list_begin(out);
+    for (size_t i = 0; i < parts->evidence_n; i++) {
+        put_evidence(out, &parts->evidence[i]);
+    }
+    rlp_list_end(out, evidence);
 }
 
 enum err system_encode(uint8_t *out, size_t cap, size_t *out_n, const struct system_parts *parts)
@@ -194,8 +240,7 @@ enum err system_encode(uint8_t *out, size_t cap, size_t *out_n, const struct sys
     struct rlp_out rlp = {.p = out, .cap = cap < LIMIT_SYSTEM_BYTES ? cap : LIMIT_SYSTEM_BYTES};
     size_t all = rlp_list_begin(&rlp);
     put_lists(&rlp, parts);
-    rlp_list_end(&rlp, rlp_list_begin(&rlp)); /* no evidence */
-    rlp_put_string(&rlp, NULL, 0);            /* no record */
+    rlp_put_string(&rlp, NULL, 0); /* no record */
     rlp_list_end(&rlp, all);
     *out_n = rlp.n;
     return rlp_finish(&rlp);

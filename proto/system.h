@@ -1,7 +1,8 @@
 /* The system section of a block (CONSENSUS 2): one canonical RLP list
  *   [ [[turn, slot] …], [notice …], [leave …], [evidence …], record ]
  * with [turn, slot], notice [epoch, member, slot, block, signature], leave [epoch, member, from
- * turn, signature]; evidence and record are byte strings, read elsewhere. At most
+ * turn, signature], evidence [member, slot, attempt, first kind, second kind, first block, second
+ * block, first signature, second signature]; the record is a byte string, read elsewhere. At most
  * LIMIT_SYSTEM_BYTES. It travels with the header; its Keccak-256 is the system root.
  * A decoded section borrows the bytes it was decoded from. */
 #ifndef PROTO_SYSTEM_H
@@ -16,7 +17,8 @@ struct skipped_turn {
     uint64_t slot;
 };
 
-/* "I can lead again" (CONSENSUS 6, benching): names an ancestor at most 64 turns back. */
+/* "I can lead again" (CONSENSUS 6, benching): names an ancestor at most 64 turns back, the last
+ * block of its turn. */
 struct ready_notice {
     uint64_t epoch;
     uint8_t member;
@@ -25,12 +27,27 @@ struct ready_notice {
     struct signature signature;
 };
 
-/* "I shall be away": a planned absence. */
+/* "I shall be away": a planned absence, from that turn on until the next readiness notice. */
 struct leave_notice {
     uint64_t epoch;
     uint8_t member;
     uint64_t from_turn;
     struct signature signature;
+};
+
+/* Two objects of one slot that one member signed and that exclude each other (CONSENSUS 2): two
+ * proposals of equal attempt, two notarizes, two finalizes, or a skip and a finalize. Which pairs
+ * count, and in which order, says evidence_check_form in proto/vote.h. */
+struct evidence {
+    uint8_t member;
+    uint64_t slot;
+    uint8_t attempt;         /* of two proposals; else 0 */
+    uint8_t first_kind;      /* 0: proposal, else enum vote_kind */
+    uint8_t second_kind;
+    struct hash first;       /* block; zero for a skip */
+    struct hash second;
+    struct signature first_signature;
+    struct signature second_signature;
 };
 
 struct system_section {
@@ -53,6 +70,10 @@ enum err system_decode(struct system_section *out, struct bytes in) MUST_USE;
 bool system_next_skipped(const struct system_section *s, size_t *at, struct skipped_turn *out);
 bool system_next_notice(const struct system_section *s, size_t *at, struct ready_notice *out);
 bool system_next_leave(const struct system_section *s, size_t *at, struct leave_notice *out);
+bool system_next_evidence(const struct system_section *s, size_t *at, struct evidence *out);
+
+/* Most that one entry takes. */
+enum { SKIPPED_BYTES = 24, NOTICE_BYTES = 128, LEAVE_BYTES = 96, EVIDENCE_BYTES = 228 };
 
 struct system_parts {
     const struct skipped_turn *skipped;
@@ -61,9 +82,11 @@ struct system_parts {
     size_t notices_n;
     const struct leave_notice *leaves;
     size_t leaves_n;
+    const struct evidence *evidence;
+    size_t evidence_n;
 };
 
-/* Encodes into `out` (capacity `cap`); evidence and record are empty here.
+/* Encodes into `out` (capacity `cap`); the record is empty here.
  * ERR_TOO_LARGE: does not fit or exceeds LIMIT_SYSTEM_BYTES. */
 enum err system_encode(uint8_t *out, size_t cap, size_t *out_n, const struct system_parts *parts) MUST_USE;
 

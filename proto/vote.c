@@ -51,6 +51,45 @@ struct hash leave_digest(const struct epoch_config *c, const struct leave_notice
     return typed_digest(&t, &c->domain_separator);
 }
 
+struct hash evidence_digest(const struct epoch_config *c, const struct evidence *e, bool second)
+{
+    uint8_t kind = second ? e->second_kind : e->first_kind;
+    const struct hash *block = second ? &e->second : &e->first;
+    return kind == 0 ? propose_digest(c, e->slot, e->attempt, block)
+                     : vote_digest(c, kind, e->slot, block);
+}
+
+void evidence_sort(struct evidence *e)
+{
+    if (e->first_kind < e->second_kind ||
+        (e->first_kind == e->second_kind && memcmp(e->first.b, e->second.b, 32) <= 0)) {
+        return;
+    }
+    struct evidence was = *e;
+    e->first_kind = was.second_kind;
+    e->second_kind = was.first_kind;
+    e->first = was.second;
+    e->second = was.first;
+    e->first_signature = was.second_signature;
+    e->second_signature = was.first_signature;
+}
+
+enum err evidence_check_form(const struct epoch_config *c, const struct evidence *e)
+{
+    bool proposals = e->first_kind == 0 && e->second_kind == 0;
+    bool twice = e->first_kind == e->second_kind && e->first_kind != VOTE_SKIP &&
+                 e->first_kind <= VOTE_FINALIZE;
+    bool both = e->first_kind == VOTE_SKIP && e->second_kind == VOTE_FINALIZE;
+    if (e->member >= c->n || e->slot == 0 || (e->attempt != 0 && !proposals)) {
+        return ERR_MALFORMED;
+    }
+    if (both) {
+        return hash_is_zero(&e->first) && !hash_is_zero(&e->second) ? OK : ERR_MALFORMED;
+    }
+    bool ordered = memcmp(e->first.b, e->second.b, sizeof e->first.b) < 0;
+    return twice && ordered && !hash_is_zero(&e->first) ? OK : ERR_MALFORMED;
+}
+
 static void put_nonce(struct typed *t, const uint8_t nonce[32])
 {
     struct hash word;

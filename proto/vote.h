@@ -54,6 +54,14 @@ struct hash leave_digest(const struct epoch_config *c, const struct leave_notice
  *       bytes32 exporter,uint64 journal,bytes32 config) */
 struct hash hello_digest(const struct epoch_config *c, const struct hello *h);
 
+/* What was signed first, and second, in a pair of `e`'s kinds. */
+struct hash evidence_digest(const struct epoch_config *c, const struct evidence *e, bool second);
+/* Puts the pair into its one order: lower kind first, of equal kinds the lower block. */
+void evidence_sort(struct evidence *e);
+/* Everything but signatures and who leads the slot: a known member, a pair that excludes itself,
+ * in its one order. ERR_MALFORMED. */
+enum err evidence_check_form(const struct epoch_config *c, const struct evidence *e) MUST_USE;
+
 /* Signatures in a certificate. */
 uint32_t certificate_count(const struct certificate *cert);
 

@@ -130,6 +130,7 @@ static enum err other_message(struct node *n, int member, const struct message *
     case MSG_AMNESIA_ANSWER:
     case MSG_OWN_VOTES_ASK:
     case MSG_OWN_VOTES:
+    case MSG_NOTICES:
         return to_core(n, member, m);
     case MSG_KIND_COUNT:
         break;

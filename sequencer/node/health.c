@@ -125,6 +125,7 @@ static void tell_core(struct node *n)
     e.u.health.not_ready = bits;
     e.u.health.pending = h->pending;
     e.u.health.draining = draining;
+    e.u.health.leaving = draining && !h->hand_over;
     e.u.health.client_silent_us = silent;
     driver_give(n, e);
 }

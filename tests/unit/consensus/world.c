@@ -336,6 +336,7 @@ void world_health(struct world *w, int a)
     ev.u.health.not_ready = s->hung && w->now - s->silent_since > 1000 * MS ? NOT_READY_CLIENT : 0;
     ev.u.health.pending = s->pending;
     ev.u.health.draining = s->draining;
+    ev.u.health.leaving = s->leaving;
     ev.u.health.client_silent_us = s->hung ? w->now - s->silent_since : 0;
     world_step(w, a, &ev);
 }

@@ -65,6 +65,7 @@ void world_prune(struct world *w, int a);
 void world_lose_disk(struct world *w, int a);                 /* journal gone: amnesiac at the restart */
 void world_invalid(struct world *w, int a, bool calls_invalid); /* its client says INVALID to everything new */
 void world_drain(struct world *w, int a, bool draining);
+void world_leave(struct world *w, int a, bool leaving);       /* drains for good, and tells the others */
 void world_pending(struct world *w, int a, bool pending);
 /* Every message is late by up to so much more, is lost or comes twice (out of a thousand). */
 void world_noise(struct world *w, uint64_t jitter_us, uint32_t loss, uint32_t twice);
@@ -85,6 +86,14 @@ void world_send(struct world *w, int from, int to, const struct message *m);
 struct block_head world_make_block(struct world *w, int from, uint64_t slot, const struct block_head *parent, uint8_t flags, uint8_t twist);
 struct block_head world_make_block_over(struct world *w, int from, uint64_t slot, const struct block_head *parent, uint8_t flags,
                                         uint8_t twist, const struct skipped_turn *skipped, size_t skipped_n);
+/* … with a system section of the caller's choice. */
+struct block_head world_make_block_with(struct world *w, int from, uint64_t slot, const struct block_head *parent, uint8_t flags,
+                                        uint8_t twist, const struct system_parts *parts);
+/* Notices and evidence with the signatures of the members they name. */
+struct ready_notice world_ready(struct world *w, int member, uint64_t slot, const struct hash *block);
+struct leave_notice world_leave_notice(struct world *w, int member, uint64_t from_turn);
+struct evidence world_evidence_of(struct world *w, int member, uint64_t slot, uint8_t first_kind, uint8_t second_kind,
+                                  const struct hash *first, const struct hash *second);
 void world_send_proposal(struct world *w, int from, int to, const struct block_head *head, const struct bundle *justification);
 /* Another member shows `a` a vote of its own key that it never made: a second copy signs. */
 void world_show_foreign_vote(struct world *w, int a, uint64_t slot, const struct hash *block);

@@ -166,6 +166,12 @@ void world_drain(struct world *w, int a, bool draining)
     world_health(w, a);
 }
 
+void world_leave(struct world *w, int a, bool leaving)
+{
+    w->member[a].leaving = leaving;
+    world_drain(w, a, leaving);
+}
+
 void world_pending(struct world *w, int a, bool pending)
 {
     w->member[a].pending = pending;
@@ -228,13 +234,41 @@ struct block_head world_anchor(struct world *w)
     return head;
 }
 
-struct block_head world_make_block_over(struct world *w, int from, uint64_t slot, const struct block_head *parent, uint8_t flags,
-                                        uint8_t twist, const struct skipped_turn *skipped, size_t skipped_n)
+struct ready_notice world_ready(struct world *w, int member, uint64_t slot, const struct hash *block)
 {
-    static uint8_t system[1024];
+    struct ready_notice r = {.epoch = w->epoch.epoch, .member = (uint8_t)member, .slot = slot, .block = *block};
+    struct hash digest = ready_digest(&w->epoch, &r);
+    world_sign(&r.signature, &w->epoch.member[member].address, &digest);
+    return r;
+}
+
+struct leave_notice world_leave_notice(struct world *w, int member, uint64_t from_turn)
+{
+    struct leave_notice l = {.epoch = w->epoch.epoch, .member = (uint8_t)member, .from_turn = from_turn};
+    struct hash digest = leave_digest(&w->epoch, &l);
+    world_sign(&l.signature, &w->epoch.member[member].address, &digest);
+    return l;
+}
+
+struct evidence world_evidence_of(struct world *w, int member, uint64_t slot, uint8_t first_kind, uint8_t second_kind,
+                                  const struct hash *first, const struct hash *second)
+{
+    struct evidence e = {.member = (uint8_t)member, .slot = slot, .first_kind = first_kind, .second_kind = second_kind,
+                         .first = *first, .second = *second};
+    struct hash digest = evidence_digest(&w->epoch, &e, false);
+    world_sign(&e.first_signature, &w->epoch.member[member].address, &digest);
+    digest = evidence_digest(&w->epoch, &e, true);
+    world_sign(&e.second_signature, &w->epoch.member[member].address, &digest);
+    evidence_sort(&e);
+    return e;
+}
+
+struct block_head world_make_block_with(struct world *w, int from, uint64_t slot, const struct block_head *parent, uint8_t flags,
+                                        uint8_t twist, const struct system_parts *parts)
+{
+    static uint8_t system[SYSTEM_MAX];
     size_t n = 0;
-    struct system_parts parts = {.skipped = skipped, .skipped_n = skipped_n};
-    assert_int_equal(system_encode(system, sizeof system, &n, &parts), OK);
+    assert_int_equal(system_encode(system, sizeof system, &n, parts), OK);
     const struct header *p = &parent->header;
     struct block_head head = {.system = bytes_of(system, n)};
     struct header *h = &head.header;
@@ -262,6 +296,13 @@ struct block_head world_make_block_over(struct world *w, int from, uint64_t slot
     world_sign(&head.signature, &w->epoch.member[from].address, &digest);
     w->member[from].has_body[world_block_add(w, &head)] = 1;
     return head;
+}
+
+struct block_head world_make_block_over(struct world *w, int from, uint64_t slot, const struct block_head *parent, uint8_t flags,
+                                        uint8_t twist, const struct skipped_turn *skipped, size_t skipped_n)
+{
+    struct system_parts parts = {.skipped = skipped, .skipped_n = skipped_n};
+    return world_make_block_with(w, from, slot, parent, flags, twist, &parts);
 }
 
 struct block_head world_make_block(struct world *w, int from, uint64_t slot, const struct block_head *parent, uint8_t flags, uint8_t twist)

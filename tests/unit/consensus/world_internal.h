@@ -7,7 +7,7 @@
 #include "proto/keccak.h"
 #include "tests/unit/consensus/world.h"
 
-enum { SLOTS = 16384, BLOCKS_MAX = 16384 };
+enum { SLOTS = 16384, BLOCKS_MAX = 16384, BENCH_MAX = 4096, SYSTEM_MAX = 4096 };
 
 /* One write of a step, as the journal holds it. */
 struct disk_step {
@@ -26,7 +26,7 @@ struct disk_head {
     uint64_t gate, height, slot;
     uint32_t block;
     struct certificate cert;
-    uint8_t bench[1024];
+    uint8_t bench[BENCH_MAX];
     size_t bench_len;
 };
 
@@ -44,7 +44,7 @@ struct disk {
 /* Every block ever made, shared by the whole world; who holds what is in the members. */
 struct world_block {
     struct block_head head;
-    uint8_t system[1024];
+    uint8_t system[SYSTEM_MAX];
 };
 
 struct member_state {
@@ -52,7 +52,7 @@ struct member_state {
     void *memory;
     size_t memory_size;
     bool up, paused, possessed, hung, failing, invalid;
-    bool draining, pending;
+    bool draining, leaving, pending;
     uint64_t incarnation;
     uint64_t tick_at;
     uint64_t busy_until;
@@ -66,7 +66,7 @@ struct member_state {
     uint64_t head_slot;
     uint32_t head_block;    /* world block index */
     struct certificate head_cert;
-    uint8_t bench[1024];
+    uint8_t bench[BENCH_MAX];
     size_t bench_len;
     struct disk_head *head_log; /* the last heads, each with the write that makes it durable */
     uint32_t heads;
@@ -75,7 +75,7 @@ struct member_state {
         uint64_t head_height, head_slot;
         uint32_t head_block;
         struct certificate head_cert;
-        uint8_t bench[1024];
+        uint8_t bench[BENCH_MAX];
         size_t bench_len;
     } copy;
     uint64_t persisted, submitted;
@@ -133,6 +133,7 @@ struct world {
     /* the oracle's own records */
     uint32_t final_at[SLOTS];          /* world block index + 1 */
     struct certificate *final_cert[SLOTS];
+    struct hash final_bench[SLOTS];    /* of the state delivered with it */
     uint64_t top_height, top_at, longest_gap;
     uint64_t skips, evidence[WORLD_MAX], alarms[16], bans, frames;
     uint64_t own_skips[SKIP_REASONS];

@@ -167,6 +167,12 @@ void oracle_final(struct world *w, int a, const struct effect *e)
     }
     check_chain(w, a, i);
     assert_true(s->has_body[i] || (h->flags & FLAG_EMPTY) != 0);
+    /* Equal chains, equal benching. */
+    struct hash bench = keccak256(e->u.final.bench, e->u.final.bench_len);
+    if (w->final_at[h->slot] != 0 && !hash_equal(&bench, &w->final_bench[h->slot])) {
+        fail_msg("member %d: another benching at slot %llu", a, (unsigned long long)h->slot);
+    }
+    w->final_bench[h->slot] = bench;
     w->final_at[h->slot] = i + 1;
     s->head_block = i;
     s->head_slot = h->slot;

@@ -154,6 +154,27 @@ static void fill_amnesia(struct sample *s, struct message *m)
     }
 }
 
+static void fill_notices(struct sample *s, struct message *m)
+{
+    struct ready_notice *r = &m->u.notices.ready;
+    struct leave_notice *l = &m->u.notices.leave;
+    m->u.notices.has_ready = sample_below(s, 2) != 0;
+    m->u.notices.has_leave = sample_below(s, 2) != 0;
+    if (m->u.notices.has_ready) {
+        r->epoch = any_number(s);
+        r->member = (uint8_t)sample_below(s, LIMIT_MEMBERS - 1);
+        r->slot = any_number(s);
+        sample_fill(s, r->block.b, sizeof r->block.b);
+        sample_fill(s, r->signature.b, sizeof r->signature.b);
+    }
+    if (m->u.notices.has_leave) {
+        l->epoch = any_number(s);
+        l->member = (uint8_t)sample_below(s, LIMIT_MEMBERS - 1);
+        l->from_turn = any_number(s);
+        sample_fill(s, l->signature.b, sizeof l->signature.b);
+    }
+}
+
 static void fill_kind(struct sample *s, struct message *m)
 {
     switch (m->kind) {
@@ -201,6 +222,9 @@ static void fill_kind(struct sample *s, struct message *m)
     case MSG_OWN_VOTES_ASK:
         m->u.own_votes_ask.epoch = any_number(s);
         m->u.own_votes_ask.above_slot = any_number(s);
+        break;
+    case MSG_NOTICES:
+        fill_notices(s, m);
         break;
     }
 }
@@ -299,6 +323,21 @@ static bool same_amnesia(const struct message *a, const struct message *b)
            a->u.amnesia.clearing_slot == b->u.amnesia.clearing_slot;
 }
 
+static bool same_notices(const struct message *a, const struct message *b)
+{
+    const struct ready_notice *r = &a->u.notices.ready;
+    const struct ready_notice *q = &b->u.notices.ready;
+    const struct leave_notice *l = &a->u.notices.leave;
+    const struct leave_notice *k = &b->u.notices.leave;
+    bool ready = r->epoch == q->epoch && r->member == q->member && r->slot == q->slot &&
+                 hash_equal(&r->block, &q->block) &&
+                 memcmp(r->signature.b, q->signature.b, sizeof r->signature.b) == 0;
+    bool leave = l->epoch == k->epoch && l->member == k->member && l->from_turn == k->from_turn &&
+                 memcmp(l->signature.b, k->signature.b, sizeof l->signature.b) == 0;
+    return a->u.notices.has_ready == b->u.notices.has_ready &&
+           a->u.notices.has_leave == b->u.notices.has_leave && ready && leave;
+}
+
 static bool same_kind(const struct message *a, const struct message *b)
 {
     switch (a->kind) {
@@ -336,6 +375,8 @@ static bool same_kind(const struct message *a, const struct message *b)
     case MSG_OWN_VOTES_ASK:
         return a->u.own_votes_ask.epoch == b->u.own_votes_ask.epoch &&
                a->u.own_votes_ask.above_slot == b->u.own_votes_ask.above_slot;
+    case MSG_NOTICES:
+        return same_notices(a, b);
     case MSG_KIND_COUNT:
         break;
     }

@@ -100,7 +100,7 @@ static void header_flips(void **state)
 enum { SECTION = 70000 };
 
 static struct system_parts some_parts(struct skipped_turn *t, struct ready_notice *r,
-                                      struct leave_notice *l, size_t n)
+                                      struct leave_notice *l, struct evidence *e, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         t[i] = (struct skipped_turn){.turn = 100 + i, .slot = 1000 * i};
@@ -109,8 +109,12 @@ static struct system_parts some_parts(struct skipped_turn *t, struct ready_notic
         memset(r[i].signature.b, 0xa0, 65);
         l[i] = (struct leave_notice){.epoch = 1, .member = (uint8_t)(255 - i), .from_turn = i};
         memset(l[i].signature.b, (int)i, 65);
+        e[i] = (struct evidence){.member = (uint8_t)i, .slot = UINT64_MAX - i, .first_kind = 2};
+        e[i].second_kind = 3;
+        memset(e[i].second.b, (int)i, 32);
+        memset(e[i].second_signature.b, 0xb0, 65);
     }
-    return (struct system_parts){t, n, r, n, l, n};
+    return (struct system_parts){t, n, r, n, l, n, e, n};
 }
 
 static void system_round_trip(void **state)
@@ -121,14 +125,16 @@ static void system_round_trip(void **state)
         struct skipped_turn t[60];
         struct ready_notice r[60];
         struct leave_notice l[60];
-        struct system_parts parts = some_parts(t, r, l, n);
+        struct evidence e[60];
+        struct system_parts parts = some_parts(t, r, l, e, n);
         struct system_section s;
         size_t len;
         assert_int_equal(system_encode(raw, sizeof raw, &len, &parts), OK);
         assert_int_equal(system_decode(&s, bytes_of(raw, len)), OK);
         assert_true(s.skipped_n == n && s.notices_n == n && s.leaves_n == n);
-        assert_true(s.evidence_n == 0 && s.record.n == 0);
-        size_t at[3] = {0};
+        assert_true(s.evidence_n == n && s.record.n == 0);
+        assert_true(len <= 24 + n * (SKIPPED_BYTES + NOTICE_BYTES + LEAVE_BYTES + EVIDENCE_BYTES));
+        size_t at[4] = {0};
         for (size_t i = 0; i < n; i++) {
             struct skipped_turn skipped;
             struct ready_notice notice;
@@ -142,6 +148,12 @@ static void system_round_trip(void **state)
             assert_true(system_next_leave(&s, &at[2], &leave));
             assert_true(leave.member == l[i].member && leave.from_turn == l[i].from_turn);
             assert_memory_equal(leave.signature.b, l[i].signature.b, 65);
+            struct evidence evidence;
+            assert_true(system_next_evidence(&s, &at[3], &evidence));
+            assert_true(evidence.member == e[i].member && evidence.slot == e[i].slot);
+            assert_true(evidence.first_kind == 2 && evidence.second_kind == 3);
+            assert_true(hash_equal(&evidence.second, &e[i].second));
+            assert_memory_equal(evidence.second_signature.b, e[i].second_signature.b, 65);
         }
         struct skipped_turn none;
         assert_false(system_next_skipped(&s, &at[0], &none));
@@ -184,8 +196,8 @@ static void system_refused(void **state)
         {"c8c3c20102c0c0c080", OK},
         {"c9c4c3010203c0c0c080", ERR_MALFORMED},   /* … with three numbers */
         {"c8c3c20002c0c0c080", ERR_NOT_CANONICAL}, /* a zero that is not 80 */
-        {"c6c0c0c0c10580", OK},                    /* evidence is a string … */
-        {"c6c0c0c0c1c080", ERR_MALFORMED},         /* … not a list */
+        {"c6c0c0c0c10580", ERR_MALFORMED},         /* evidence is a list … */
+        {"c6c0c0c0c1c080", ERR_MALFORMED},         /* … of nine */
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         uint8_t raw[32];
@@ -234,8 +246,9 @@ static void system_hostile(void **state)
     struct skipped_turn t[3];
     struct ready_notice r[3];
     struct leave_notice l[3];
-    struct system_parts parts = some_parts(t, r, l, 3);
-    uint8_t raw[1024];
+    struct evidence e[3];
+    struct system_parts parts = some_parts(t, r, l, e, 3);
+    uint8_t raw[2048];
     size_t len;
     assert_int_equal(system_encode(raw, sizeof raw, &len, &parts), OK);
     for (size_t i = 0; i < 9 * len; i++) {
@@ -257,6 +270,11 @@ static void system_hostile(void **state)
             }
             assert_int_equal(walked, s.notices_n);
             assert_int_equal(at, s.notices.n);
+            struct evidence evidence;
+            for (at = 0, walked = 0; system_next_evidence(&s, &at, &evidence);) {
+                walked++;
+            }
+            assert_int_equal(walked, s.evidence_n);
         }
         free(copy);
     }

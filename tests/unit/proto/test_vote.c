@@ -130,6 +130,76 @@ static void notice_digests(void **state)
     assert_true(hash_equal(&want, &got));
 }
 
+/* Which pairs are evidence, and in which order they stand. */
+static void evidence_forms(void **state)
+{
+    (void)state;
+    const struct {
+        uint8_t first, second, low, high, attempt;
+        enum err want;
+    } pairs[] = {
+        {0, 0, 1, 2, 0, OK},
+        {0, 0, 1, 2, 1, OK},            /* proposals of equal attempt, whichever */
+        {1, 1, 1, 2, 0, OK},
+        {3, 3, 1, 2, 0, OK},
+        {2, 3, 0, 2, 0, OK},
+        {0, 0, 2, 2, 0, ERR_MALFORMED}, /* the same twice */
+        {0, 0, 2, 1, 0, ERR_MALFORMED}, /* the other order */
+        {3, 2, 2, 0, 0, ERR_MALFORMED},
+        {1, 1, 0, 2, 0, ERR_MALFORMED}, /* a notarize without a block */
+        {2, 3, 1, 2, 0, ERR_MALFORMED}, /* a skip with one */
+        {2, 3, 0, 0, 0, ERR_MALFORMED},
+        {2, 2, 0, 0, 0, ERR_MALFORMED}, /* what may stand beside each other */
+        {1, 3, 1, 2, 0, ERR_MALFORMED},
+        {1, 2, 1, 0, 0, ERR_MALFORMED},
+        {0, 1, 1, 2, 0, ERR_MALFORMED},
+        {4, 4, 1, 2, 0, ERR_MALFORMED},
+        {1, 1, 1, 2, 1, ERR_MALFORMED}, /* votes have no attempt */
+    };
+    struct epoch_config c = four();
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        struct evidence e = {.member = 1, .slot = 9, .attempt = pairs[i].attempt};
+        e.first_kind = pairs[i].first;
+        e.second_kind = pairs[i].second;
+        e.first.b[31] = pairs[i].low;
+        e.second.b[31] = pairs[i].high;
+        assert_int_equal(evidence_check_form(&c, &e), pairs[i].want);
+        e.member = 4;
+        assert_int_equal(evidence_check_form(&c, &e), ERR_MALFORMED);
+        e.member = 1;
+        e.slot = 0;
+        assert_int_equal(evidence_check_form(&c, &e), ERR_MALFORMED);
+    }
+}
+
+static void evidence_is_sorted_and_digested(void **state)
+{
+    (void)state;
+    struct epoch_config c = four();
+    struct evidence e = {.member = 1, .slot = 9, .first_kind = VOTE_FINALIZE};
+    e.second_kind = VOTE_SKIP;
+    e.first = some_block();
+    e.first_signature.b[0] = 7;
+    evidence_sort(&e);
+    assert_int_equal(evidence_check_form(&c, &e), OK);
+    assert_int_equal(e.second_signature.b[0], 7);
+    struct hash want = vote_digest(&c, VOTE_FINALIZE, 9, &e.second);
+    struct hash got = evidence_digest(&c, &e, true);
+    assert_true(hash_equal(&want, &got));
+    want = vote_digest(&c, VOTE_SKIP, 9, &(struct hash){{0}});
+    got = evidence_digest(&c, &e, false);
+    assert_true(hash_equal(&want, &got));
+    e = (struct evidence){.member = 1, .slot = 9, .attempt = 1};
+    e.first = some_block();
+    e.second.b[0] = e.first.b[0];
+    struct hash lower = e.second;
+    evidence_sort(&e);
+    assert_true(hash_equal(&e.first, &lower));
+    want = propose_digest(&c, 9, 1, &lower);
+    got = evidence_digest(&c, &e, false);
+    assert_true(hash_equal(&want, &got));
+}
+
 static void hello_digests(void **state)
 {
     (void)state;
@@ -315,6 +385,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(vote_and_proposal_digests),
         cmocka_unit_test(notice_digests),
+        cmocka_unit_test(evidence_forms),
+        cmocka_unit_test(evidence_is_sorted_and_digested),
         cmocka_unit_test(hello_digests),
         cmocka_unit_test(votes),
         cmocka_unit_test(certificates_by_signers),
