@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -105,6 +107,48 @@ static void a_long_line_is_cut_and_stays_json(void **state)
     assert_string_equal(text_of(o, "first"), "1");
     json_object_put(o);
     free(big);
+    close_log();
+}
+
+/* ---- a file that takes nothing more ---------------------------------------------------------- */
+
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* Of a line that does not fit no byte stays; what matters goes to stderr; the loss is told. */
+static void a_full_disk_leaves_no_half_line(void **state)
+{
+    (void)state;
+    char other[] = "/tmp/baton-stderr-XXXXXX";
+    char seen[4096] = "";
+    int kept = dup(STDERR_FILENO);
+    int fd = mkstemp(other);
+    assert_true(kept >= 0 && fd >= 0);
+    open_log(LOG_INFO);
+    log_write(LOG_INFO, "node", "first", NULL);
+    size_t whole = strlen(read_log());
+    signal(SIGXFSZ, SIG_IGN);
+    dup2(fd, STDERR_FILENO);
+    limit_files(whole + 20);
+    log_write(LOG_INFO, "node", "unimportant", NULL);
+    log_write(LOG_WARN, "node", "grave", NULL);
+    limit_files(RLIM_INFINITY);
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    assert_int_equal(strlen(read_log()), whole);
+    log_write(LOG_INFO, "node", "again", NULL);
+    assert_non_null(strstr(read_log(), "\"msg\":\"lines were lost\",\"count\":2}\n{"));
+    assert_non_null(strstr(read_log(), "\"msg\":\"again\"}\n"));
+    assert_true(pread(fd, seen, sizeof seen - 1, 0) > 0);
+    assert_non_null(strstr(seen, "grave"));
+    assert_null(strstr(seen, "unimportant"));
+    close(fd);
+    unlink(other);
     close_log();
 }
 
@@ -255,6 +299,7 @@ int main(void)
         cmocka_unit_test(log_lines_are_json_objects),
         cmocka_unit_test(log_levels_hold_back),
         cmocka_unit_test(a_long_line_is_cut_and_stays_json),
+        cmocka_unit_test(a_full_disk_leaves_no_half_line),
         cmocka_unit_test(every_metric_stands_before_its_first_event),
         cmocka_unit_test(metrics_count_label_and_bucket),
         cmocka_unit_test(labels_are_bounded),
