@@ -1,0 +1,315 @@
+/* One process: the real core and the driver around it. What a step asks for is done in its order;
+ * what it signs waits for its gate. */
+#define _GNU_SOURCE
+#include <sys/mman.h>
+
+#include "tests/sim/adversary.h"
+#include "tests/sim/sim.h"
+#include "tests/sim/users.h"
+
+enum { BEAT_US = 20 * MS };
+
+/* ---- effects ---------------------------------------------------------------------------------- */
+
+static void on_store(struct sim *s, struct node *n, const struct block_head *head)
+{
+    uint32_t b = world_add(s, head);
+    if ((n->holds[b] & HOLDS_HEAD) == 0) {
+        n->holds[b] |= HOLDS_HEAD;
+        n->body_gate[b] = n->disk.written + 1;
+    }
+    if ((n->holds[b] & HOLDS_STASHED) != 0) {
+        n->holds[b] &= (uint8_t)~HOLDS_STASHED;
+        queue_push(s, (struct sim_event){.at = s->now,
+                                         .kind = SIM_BODY,
+                                         .to = (int8_t)n->index,
+                                         .life = n->life,
+                                         .block = b});
+    }
+}
+
+static void on_final(struct sim *s, struct node *n, const struct effect *e)
+{
+    oracle_final(s, n, e);
+    uint32_t b = world_find(s, &e->u.final.block);
+    if (b == NO_BLOCK || s->end != SIM_PASS) {
+        return;
+    }
+    users_final(s, n, b);
+    if ((n->holds[b] & (HOLDS_EXECUTED | HOLDS_ASKED)) == 0) {
+        client_execute(s, n, b, 0);
+    }
+}
+
+static void on_alarm(struct sim *s, struct node *n, enum alarm_kind what)
+{
+    if (what == ALARM_AMNESIAC && !n->disk.amnesiac) {
+        account_mark(s->account, MARK_AMNESIAC);
+    } else if (what == ALARM_DIVERGENCE) {
+        account_mark(s->account, MARK_DIVERGENCE);
+    } else if (what == ALARM_SECOND_INSTANCE) {
+        account_mark(s->account, MARK_SECOND_INSTANCE);
+    }
+    sim_tell(s, "%d: ALARM %s", n->member, alarm_name(what));
+    oracle_alarm(s, n, what);
+}
+
+static void on_persist(struct sim *s, struct node *n, const struct effect *e)
+{
+    oracle_written(s, n, e->u.persist.vote, e->u.persist.votes, e->u.persist.reason);
+    disk_write(s, n, e);
+    if (e->u.persist.proposing) {
+        sim_tell(s, "%d: writes that it will propose in turn %llu", n->member,
+                 (unsigned long long)e->u.persist.proposing_turn);
+    }
+    sim_trace(s, e->u.persist.sequence, e->u.persist.votes);
+}
+
+static void on_effect(struct sim *s, struct node *n, const struct effect *e)
+{
+    switch ((int)e->kind) {
+    case EFFECT_PERSIST:
+        on_persist(s, n, e);
+        break;
+    case EFFECT_SEND:
+        node_send(s, n, e);
+        break;
+    case EFFECT_BUILD:
+        client_build(s, n, e);
+        break;
+    case EFFECT_EXECUTE:
+        client_execute(s, n, world_find(s, &e->u.execute.block), 0);
+        break;
+    case EFFECT_FETCH:
+        account_mark(s->account, MARK_FETCH);
+        node_fetch(s, n, e);
+        break;
+    case EFFECT_STORE:
+        on_store(s, n, e->u.store.head);
+        break;
+    case EFFECT_FINAL:
+        on_final(s, n, e);
+        break;
+    case EFFECT_SKIPPED:
+        oracle_skipped(s, n, e);
+        break;
+    case EFFECT_NOTARIZED:
+        n->tip = world_find(s, &e->u.notarized.block);
+        break;
+    case EFFECT_BAN:
+        account_mark(s->account, MARK_BAN);
+        oracle_blames(s, n, e->u.ban.member, e->u.ban.why);
+        break;
+    case EFFECT_EVIDENCE:
+        account_mark(s->account, MARK_EVIDENCE);
+        s->account->marks[MARK_PROPOSED_TWICE] += e->u.evidence.first_kind == 0;
+        oracle_blames(s, n, e->u.evidence.member, "evidence");
+        break;
+    case EFFECT_ALARM:
+        on_alarm(s, n, e->u.alarm.what);
+        break;
+    default:
+        break; /* cancel, entered: nothing to do here */
+    }
+}
+
+static void want_tick(struct sim *s, struct node *n)
+{
+    uint64_t local = core_deadline(n->core);
+    if (local == UINT64_MAX) {
+        return;
+    }
+    uint64_t at = clock_real(s, n, local);
+    if (n->tick_at > s->now && at >= n->tick_at) {
+        return;
+    }
+    n->tick_at = at;
+    n->deadline = local;
+    queue_push(s, (struct sim_event){
+                      .at = at, .kind = SIM_TICK, .to = (int8_t)n->index, .life = n->life});
+}
+
+void node_step(struct sim *s, struct node *n, const struct event *ev)
+{
+    if (s->end != SIM_PASS || n->core == NULL) {
+        return;
+    }
+    struct event e = *ev;
+    e.now_us = clock_local(s, n);
+    e.wall_ms = clock_wall_ms(s, n);
+    s->steps++;
+    core_step(n->core, &e, s->effects);
+    sim_trace(s, s->now ^ (uint64_t)ev->kind << 56, (uint64_t)n->index << 32 | s->effects->n);
+    for (uint32_t i = 0; i < s->effects->n && s->end == SIM_PASS; i++) {
+        if (n->crash_after > 0 && --n->crash_after == 0) {
+            account_mark(s->account, MARK_CRASH_IN_STEP);
+            sim_tell(s, "%d: dies in the middle of a step", n->member);
+            node_crash(s, n, LOSE_SOME);
+            return;
+        }
+        on_effect(s, n, &s->effects->effect[i]);
+    }
+    want_tick(s, n);
+}
+
+/* ---- what happens to it ----------------------------------------------------------------------- */
+
+void node_tick(struct sim *s, struct node *n, uint64_t at)
+{
+    if (at != n->tick_at) {
+        return;
+    }
+    struct event ev = {.kind = EVENT_TICK, .peer = -1};
+    uint64_t local = clock_local(s, n);
+    ev.late_us = local > n->deadline ? local - n->deadline : 0;
+    n->tick_at = 0;
+    node_step(s, n, &ev);
+}
+
+static uint32_t not_ready(const struct sim *s, const struct node *n)
+{
+    uint64_t budget = (uint64_t)s->plan->block_time_ms * 300;
+    budget = budget < 30 * MS ? 30 * MS : budget;
+    uint32_t bits = n->hangs > 0 && s->now - n->hung_since > 2 * budget ? NOT_READY_CLIENT : 0;
+    bits |= n->disk.told ? NOT_READY_DISK : 0;
+    return bits | (n->drains > 0 ? NOT_READY_DRAINING : 0);
+}
+
+void node_health(struct sim *s, struct node *n)
+{
+    if (n->core == NULL) {
+        return;
+    }
+    struct event ev = {.kind = EVENT_HEALTH, .peer = -1};
+    bool pending = users_pending(s, n);
+    uint32_t bits = not_ready(s, n);
+    uint32_t all = bits << 1 | (pending ? 1 : 0);
+    bool same = n->gave_health && n->given_health == all;
+    if (same && n->hangs == 0) {
+        return;
+    }
+    n->gave_health = true;
+    n->given_health = all;
+    ev.u.health.not_ready = bits;
+    ev.u.health.pending = pending;
+    ev.u.health.draining = n->drains > 0;
+    ev.u.health.client_silent_us = n->hangs > 0 ? s->now - n->hung_since : 0;
+    node_step(s, n, &ev);
+}
+
+void node_beat(struct sim *s, struct node *n)
+{
+    queue_push(s, (struct sim_event){.at = s->now + BEAT_US,
+                                     .kind = SIM_BEAT,
+                                     .to = (int8_t)n->index,
+                                     .life = n->life});
+    node_health(s, n);
+    node_sync(s, n);
+    for (uint32_t i = 0; i < s->nodes; i++) {
+        if (s->node[i].member != n->member && s->link[n->index][i].up) {
+            links_latency(s, n, &s->node[i]);
+        }
+    }
+    oracle_look(s, n);
+}
+
+/* ---- starting and dying ------------------------------------------------------------------------- */
+
+static void settings(struct sim *s, struct node *n, struct core_config *config)
+{
+    *config = (struct core_config){.epoch = s->epoch,
+                                   .anchor = s->anchor,
+                                   .self = n->member,
+                                   .start_us = clock_local(s, n),
+                                   .crypto = keys_of(s, n->member)};
+    store_be64(config->instance, s->plan->seed ^ n->life << 32);
+    config->instance[8] = (uint8_t)n->index;
+    disk_verdict(s, n, config);
+}
+
+static bool make_core(struct sim *s, struct node *n)
+{
+    static struct core_config config;
+    settings(s, n, &config);
+    size_t size = core_footprint(&config);
+    if (n->memory_size < size) {
+        if (n->memory != NULL) {
+            munmap(n->memory, n->memory_size);
+        }
+        n->memory_size = size;
+        n->memory =
+            mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    }
+    if (n->memory == MAP_FAILED || core_init(&n->core, n->memory, &config) != OK) {
+        sim_fail(s, SIM_HARNESS, "no core for member %d", n->member);
+        return false;
+    }
+    return true;
+}
+
+void node_boot(struct sim *s, struct node *n)
+{
+    n->up = true;
+    n->life++;
+    n->tick_at = 0;
+    n->gave_health = false;
+    n->crash_after = 0;
+    n->tip = NO_BLOCK;
+    memset(n->peer_final, 0, sizeof n->peer_final);
+    if (n->life > 1) {
+        s->account->restarts++;
+        account_mark(s->account, MARK_RESTART);
+        sim_tell(s, "%d: starts again", n->member);
+    }
+    if (!n->puppet) {
+        if (!make_core(s, n)) {
+            return;
+        }
+        disk_restore(s, n);
+        oracle_restarted(s, n);
+        core_start(n->core, clock_local(s, n), s->effects);
+        users_boot(s, n);
+        n->tick_at = s->now;
+        n->deadline = clock_local(s, n);
+        queue_push(s, (struct sim_event){.at = s->now,
+                                         .kind = SIM_TICK,
+                                         .to = (int8_t)n->index,
+                                         .life = n->life});
+        node_beat(s, n);
+    }
+    links_connect(s, n);
+}
+
+void node_crash(struct sim *s, struct node *n, enum disk_loss loss)
+{
+    if (!n->up || n->puppet) {
+        return;
+    }
+    n->up = false;
+    n->core = NULL;
+    n->life++;
+    users_crash(s, n);
+    node_drop_gated(s, n);
+    disk_stop(s, n, loss);
+    if (loss == LOSE_LITTLE) {
+        links_broken(s, n);
+    }
+}
+
+/* Runs what arrived while it stood still. */
+void node_resume(struct sim *s, struct node *n)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < s->held_n; i++) {
+        struct sim_event e = s->held[i];
+        if (e.to == n->index) {
+            /* Its timer is looked at after the messages that came before it. */
+            n->tick_at = e.kind == SIM_TICK && e.at == n->tick_at ? s->now : n->tick_at;
+            e.at = s->now;
+            queue_push(s, e);
+        } else {
+            s->held[kept++] = e;
+        }
+    }
+    s->held_n = kept;
+}

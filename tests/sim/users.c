@@ -1,0 +1,495 @@
+/* Users and intake: what is accepted is durable at members of weight A, is confirmed exactly once,
+ * in the order of nonces, in one block everywhere. */
+#include "tests/sim/users.h"
+
+#include <stdlib.h>
+
+#include "proto/keccak.h"
+#include "sequencer/mempool/mempool.h"
+
+enum {
+    USERS = 6,
+    USER_TXS = 2048,
+    BODIES = 16384,
+    BODY_MOST = 16,
+    AGAIN_US = 500 * MS,
+    RAW = 16
+};
+
+struct user_tx {
+    struct hash hash;
+    uint8_t raw[RAW];
+    uint32_t user;
+    uint64_t nonce;
+    uint32_t durable;      /* mask of members whose disk has it */
+    uint32_t acks;         /* what the member it was sent to has heard */
+    int to;                /* that member's node */
+    uint64_t to_life, sent_us;
+    bool acknowledged, given_up;
+    uint32_t final_block;  /* + 1 */
+    uint32_t taken;        /* stamp of the last look at ancestors */
+};
+
+struct user_body {
+    uint64_t key;
+    uint32_t txs;
+    uint32_t tx[BODY_MOST];
+};
+
+struct users {
+    struct dice dice;
+    uint32_t txs, stamp;
+    struct user_tx tx[USER_TXS];
+    uint64_t next_nonce[USERS], final_nonce[USERS];
+    struct user_body *body;
+    uint32_t bodies[BODIES]; /* places used, to clear them */
+    uint32_t used;
+    struct address address[USERS];
+    uint64_t due_us;
+    struct {
+        struct sim *s;
+        struct mempool *pool;
+        uint64_t nonce[USERS];
+    } node[SIM_NODES];
+};
+
+struct users *users_new(void)
+{
+    struct users *u = calloc(1, sizeof *u);
+    if (u != NULL) {
+        u->body = calloc(BODIES, sizeof *u->body);
+    }
+    return u != NULL && u->body != NULL ? u : NULL;
+}
+
+static void drop_pool(struct users *u, int i)
+{
+    if (u->node[i].pool != NULL) {
+        mempool_destroy(u->node[i].pool);
+        u->node[i].pool = NULL;
+    }
+}
+
+void users_free(struct users *u)
+{
+    for (int i = 0; i < SIM_NODES; i++) {
+        drop_pool(u, i);
+    }
+    free(u->body);
+    free(u);
+}
+
+void users_reset(struct sim *s)
+{
+    struct users *u = s->users;
+    for (int i = 0; i < SIM_NODES; i++) {
+        drop_pool(u, i);
+    }
+    for (uint32_t i = 0; i < u->used; i++) {
+        u->body[u->bodies[i]].key = 0;
+    }
+    struct user_body *body = u->body;
+    memset(u, 0, sizeof *u);
+    u->body = body;
+    u->dice = dice_of(s->plan->seed, DICE_USER, 0);
+    for (uint32_t i = 0; i < USERS; i++) {
+        store_be32(u->address[i].b, i + 1);
+    }
+    u->due_us = s->now + SECOND / 4;
+}
+
+/* ---- pools ------------------------------------------------------------------------------------ */
+
+static void pool_account(void *ctx, const struct address *a, uint64_t *nonce, struct u256 *balance)
+{
+    const uint64_t *nonces = ctx;
+    uint32_t i = load_be32(a->b);
+    *nonce = i >= 1 && i <= USERS ? nonces[i - 1] : 0;
+    *balance = u256_from_u64(UINT64_MAX);
+}
+
+static void pool_base_fee(void *ctx, struct u256 *out)
+{
+    (void)ctx;
+    *out = u256_from_u64(1);
+}
+
+static bool pool_put(struct sim *s, struct node *n, const struct user_tx *t, bool local)
+{
+    char text[256];
+    struct tx tx = {.type = 2,
+                    .has_chain_id = true,
+                    .chain_id = s->epoch.chain_id,
+                    .nonce = t->nonce,
+                    .max_priority_fee = u256_from_u64(1),
+                    .max_fee = u256_from_u64(10),
+                    .gas = 21000,
+                    .hash = t->hash,
+                    .raw = bytes_of(t->raw, RAW)};
+    enum mempool_verdict v =
+        mempool_add(s->users->node[n->index].pool, &tx, &s->users->address[t->user], local,
+                    s->now / SECOND, text, sizeof text);
+    return v != POOL_REFUSED;
+}
+
+/* A start takes up what its disk holds (sequencer/node/pool_restore.c). */
+void users_boot(struct sim *s, struct node *n)
+{
+    struct users *u = s->users;
+    struct mempool_options o = {.chain_id = s->epoch.chain_id,
+                                .gas_limit = 30000000,
+                                .chain = {.ctx = u->node[n->index].nonce,
+                                          .account = pool_account,
+                                          .base_fee = pool_base_fee}};
+    drop_pool(u, n->index);
+    memset(u->node[n->index].nonce, 0, sizeof u->node[n->index].nonce);
+    if (s->plan->per_s == 0) {
+        return;
+    }
+    if (mempool_create(&u->node[n->index].pool, &o) != OK) {
+        abort();
+    }
+    const struct disk_head *h = disk_last_head(n);
+    for (uint32_t i = 0; i < u->txs; i++) {
+        struct user_tx *t = &u->tx[i];
+        bool below = t->final_block != 0 && h != NULL &&
+                     s->block[t->final_block - 1].head.header.slot <= h->slot;
+        if (below && t->nonce >= u->node[n->index].nonce[t->user]) {
+            u->node[n->index].nonce[t->user] = t->nonce + 1;
+        }
+    }
+    for (uint32_t i = 0; i < u->txs; i++) {
+        if ((u->tx[i].durable >> n->member & 1) != 0) {
+            (void)pool_put(s, n, &u->tx[i], false);
+        }
+    }
+}
+
+void users_crash(struct sim *s, struct node *n)
+{
+    drop_pool(s->users, n->index);
+}
+
+void users_lose_disk(struct sim *s, struct node *n)
+{
+    for (uint32_t i = 0; i < s->users->txs; i++) {
+        s->users->tx[i].durable &= ~(1u << n->member);
+    }
+}
+
+/* ---- intake ----------------------------------------------------------------------------------- */
+
+static void store(struct sim *s, struct node *n, const struct user_tx *t)
+{
+    queue_push(s, (struct sim_event){.at = s->now + n->disk.sync_us,
+                                     .kind = SIM_STORED,
+                                     .to = (int8_t)n->index,
+                                     .life = n->life,
+                                     .value = (uint64_t)(t - s->users->tx)});
+}
+
+static void heard_ack(struct sim *s, struct user_tx *t, int member)
+{
+    uint32_t a = plan_total(s->plan) - ((plan_total(s->plan) + plan_spare(s->plan)) / 2 + 1) + 1;
+    t->acks |= 1u << member;
+    if (!t->acknowledged && members_weight(&s->epoch, t->acks) >= a) {
+        t->acknowledged = true;
+        s->account->acknowledged++;
+        account_mark(s->account, MARK_ACKNOWLEDGED);
+    }
+}
+
+static void ack(struct sim *s, struct node *n, struct user_tx *t)
+{
+    struct node *to = &s->node[t->to];
+    if (to == n && t->to_life == n->life) {
+        heard_ack(s, t, n->member);
+        return;
+    }
+    struct message m = {.kind = MSG_TX_ACK};
+    m.u.tx_ack.hash = &t->hash;
+    m.u.tx_ack.hashes = 1;
+    struct frame *f = frame_of(s, &m);
+    links_post_node(s, n, to, f);
+    frame_drop(s, f);
+}
+
+void users_stored(struct sim *s, struct node *n, uint64_t tx)
+{
+    struct user_tx *t = &s->users->tx[tx];
+    if (n->disk.failing > 0) {
+        queue_push(s, (struct sim_event){.at = s->now + 10 * MS,
+                                         .kind = SIM_STORED,
+                                         .to = (int8_t)n->index,
+                                         .life = n->life,
+                                         .value = tx});
+        return;
+    }
+    t->durable |= 1u << n->member;
+    ack(s, n, t);
+}
+
+static void offer(struct sim *s, struct node *n, struct user_tx *t)
+{
+    struct bytes raw = bytes_of(t->raw, RAW);
+    struct message m = {.kind = MSG_TXS};
+    m.u.txs.tx = &raw;
+    m.u.txs.txs = 1;
+    struct frame *f = frame_of(s, &m);
+    links_post(s, n, SEND_ALL, f);
+    frame_drop(s, f);
+    t->sent_us = s->now;
+}
+
+static struct user_tx *find_raw(struct users *u, struct bytes raw)
+{
+    uint32_t i = raw.n == RAW ? load_be32(raw.p) : UINT32_MAX;
+    return i < u->txs && memcmp(u->tx[i].raw, raw.p, RAW) == 0 ? &u->tx[i] : NULL;
+}
+
+void users_message(struct sim *s, struct node *n, struct node *from, const struct message *m)
+{
+    struct users *u = s->users;
+    for (uint32_t i = 0; m->kind == MSG_TXS && i < m->u.txs.txs; i++) {
+        struct user_tx *t = find_raw(u, m->u.txs.tx[i]);
+        if (t != NULL && u->node[n->index].pool != NULL &&
+            (t->nonce < u->node[n->index].nonce[t->user] || pool_put(s, n, t, false))) {
+            store(s, n, t);
+        }
+    }
+    for (uint32_t i = 0; m->kind == MSG_TX_ACK && i < m->u.tx_ack.hashes; i++) {
+        for (uint32_t k = 0; k < u->txs; k++) {
+            struct user_tx *t = &u->tx[k];
+            if (hash_equal(&t->hash, &m->u.tx_ack.hash[i]) && t->to == n->index &&
+                t->to_life == n->life && !sim_lies(s, from->member)) {
+                heard_ack(s, t, from->member);
+            }
+        }
+    }
+}
+
+/* ---- users ------------------------------------------------------------------------------------ */
+
+static struct node *some_node(struct sim *s)
+{
+    for (int tries = 0; tries < 8; tries++) {
+        struct node *n = &s->node[dice_below(&s->users->dice, s->plan->n)];
+        if (n->up && n->pauses == 0 && !sim_lies(s, n->member)) {
+            return n;
+        }
+    }
+    return NULL;
+}
+
+static void submit(struct sim *s, struct user_tx *t)
+{
+    struct node *n = some_node(s);
+    if (n == NULL || !pool_put(s, n, t, true)) {
+        return;
+    }
+    t->to = n->index;
+    t->to_life = n->life;
+    t->acks = 0;
+    store(s, n, t);
+    offer(s, n, t);
+}
+
+static void new_tx(struct sim *s)
+{
+    struct users *u = s->users;
+    if (u->txs == USER_TXS) {
+        return;
+    }
+    struct user_tx *t = &u->tx[u->txs];
+    t->user = (uint32_t)dice_below(&u->dice, USERS);
+    t->nonce = u->next_nonce[t->user]++;
+    t->to = 0;
+    store_be32(t->raw, u->txs++);
+    store_be32(t->raw + 4, t->user);
+    store_be64(t->raw + 8, t->nonce);
+    t->hash = keccak256(t->raw, RAW);
+    s->account->submitted++;
+    submit(s, t);
+}
+
+/* Those that nobody answered are sent again: by the member that has them, or to another one. */
+static void again(struct sim *s, struct user_tx *t)
+{
+    struct node *n = &s->node[t->to];
+    if (t->acknowledged || t->final_block != 0 || s->now < t->sent_us + AGAIN_US) {
+        return;
+    }
+    if (n->up && n->life == t->to_life && t->sent_us != 0) {
+        offer(s, n, t);
+    } else {
+        submit(s, t);
+    }
+}
+
+void users_beat(struct sim *s)
+{
+    struct users *u = s->users;
+    if (s->plan->per_s == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < u->txs; i++) {
+        again(s, &u->tx[i]);
+    }
+    while (!s->healing && s->now >= u->due_us) {
+        u->due_us += SECOND / s->plan->per_s / 2 + dice_below(&u->dice, SECOND / s->plan->per_s);
+        new_tx(s);
+    }
+    queue_push(s, (struct sim_event){.at = s->now + 25 * MS, .kind = SIM_USER, .to = -1});
+}
+
+/* ---- blocks ----------------------------------------------------------------------------------- */
+
+static struct user_body *body_of(struct users *u, const struct hash *root, bool make)
+{
+    uint64_t key = load_be64(root->b) | 1;
+    uint32_t at = (uint32_t)key & (BODIES - 1);
+    while (u->body[at].key != 0 && u->body[at].key != key) {
+        at = (at + 1) & (BODIES - 1);
+    }
+    if (u->body[at].key == key) {
+        return &u->body[at];
+    }
+    if (!make || u->used + 1 >= BODIES / 2) {
+        return NULL;
+    }
+    u->bodies[u->used++] = at;
+    u->body[at].key = key;
+    return &u->body[at];
+}
+
+/* Marks what the ancestors above this node's final head hold already. */
+static void mark_taken(struct sim *s, const struct node *n, uint32_t b)
+{
+    struct users *u = s->users;
+    uint64_t floor = disk_last_head(n) == NULL ? 0 : disk_last_head(n)->slot;
+    u->stamp++;
+    for (int k = 0; k < 64 && b != NO_BLOCK && s->block[b].head.header.slot > floor; k++) {
+        const struct user_body *body = body_of(u, &s->block[b].head.header.body_root, false);
+        for (uint32_t i = 0; body != NULL && i < body->txs; i++) {
+            u->tx[body->tx[i]].taken = u->stamp;
+        }
+        b = world_parent(s, b);
+    }
+}
+
+static bool is_taken(void *arg, const struct hash *hash)
+{
+    struct users *u = arg;
+    for (uint32_t i = 0; i < u->txs; i++) {
+        if (hash_equal(&u->tx[i].hash, hash)) {
+            return u->tx[i].taken == u->stamp;
+        }
+    }
+    return false;
+}
+
+uint32_t users_select(struct sim *s, struct node *n, const struct hash *parent, uint32_t max,
+                      struct hash *body_root)
+{
+    struct users *u = s->users;
+    struct mempool_candidate c[BODY_MOST];
+    struct mempool *pool = u->node[n->index].pool;
+    uint32_t most = max == 0 || max > BODY_MOST ? BODY_MOST : max;
+    if (pool == NULL) {
+        return 1;
+    }
+    mark_taken(s, n, world_find(s, parent));
+    uint32_t count = mempool_select(pool, c, most, 30000000, is_taken, u);
+    struct keccak k;
+    keccak_init(&k);
+    keccak_update(&k, body_root->b, sizeof body_root->b);
+    for (uint32_t i = 0; i < count; i++) {
+        keccak_update(&k, c[i].raw.p, c[i].raw.n);
+    }
+    keccak_final(&k, body_root);
+    struct user_body *body = body_of(u, body_root, true);
+    if (body == NULL) {
+        sim_fail(s, SIM_HARNESS, "more bodies than the world has room for");
+        return 0;
+    }
+    body->txs = count;
+    for (uint32_t i = 0; i < count; i++) {
+        body->tx[i] = load_be32(c[i].raw.p);
+    }
+    return count;
+}
+
+bool users_pending(struct sim *s, struct node *n)
+{
+    struct users *u = s->users;
+    struct mempool *pool = u->node[n->index].pool;
+    if (pool == NULL) {
+        return s->healing;
+    }
+    mark_taken(s, n, n->tip);
+    return s->healing || mempool_has_executable(pool, is_taken, u);
+}
+
+/* ---- final ------------------------------------------------------------------------------------ */
+
+static void confirmed(struct sim *s, struct node *n, uint32_t block, struct user_tx *t)
+{
+    struct users *u = s->users;
+    (void)n;
+    if (t->final_block == block + 1) {
+        return;
+    }
+    if (t->final_block != 0) {
+        sim_fail(s, SIM_SAFETY, "transaction %u of user %u is final twice", (unsigned)t->nonce,
+                 t->user);
+        return;
+    }
+    if (t->nonce != u->final_nonce[t->user]) {
+        sim_fail(s, SIM_SAFETY, "user %u: nonce %u is final, %u would be next", t->user,
+                 (unsigned)t->nonce, (unsigned)u->final_nonce[t->user]);
+        return;
+    }
+    u->final_nonce[t->user]++;
+    t->final_block = block + 1;
+    s->account->confirmed++;
+    s->account->marks[MARK_MOVED_ON] +=
+        s->block[block].head.header.leader != s->node[t->to].member;
+}
+
+void users_final(struct sim *s, struct node *n, uint32_t block)
+{
+    struct users *u = s->users;
+    const struct header *h = &s->block[block].head.header;
+    struct user_body *body = body_of(u, &h->body_root, false);
+    struct mempool *pool = u->node[n->index].pool;
+    if (body == NULL || (h->flags & FLAG_EMPTY) != 0) {
+        return;
+    }
+    struct hash hash[BODY_MOST];
+    struct address sender[BODY_MOST];
+    uint64_t nonce[BODY_MOST];
+    for (uint32_t i = 0; i < body->txs && s->end == SIM_PASS; i++) {
+        struct user_tx *t = &u->tx[body->tx[i]];
+        if (!sim_lies(s, n->member)) {
+            confirmed(s, n, block, t);
+        }
+        hash[i] = t->hash;
+        sender[i] = u->address[t->user];
+        nonce[i] = t->nonce;
+        uint64_t *mine = &u->node[n->index].nonce[t->user];
+        *mine = t->nonce + 1 > *mine ? t->nonce + 1 : *mine;
+    }
+    if (pool != NULL) {
+        mempool_final(pool, hash, sender, nonce, body->txs, NULL, NULL);
+    }
+}
+
+bool users_served(const struct sim *s)
+{
+    for (uint32_t i = 0; i < s->users->txs; i++) {
+        if (s->users->tx[i].acknowledged && s->users->tx[i].final_block == 0) {
+            return false;
+        }
+    }
+    return true;
+}
