@@ -301,3 +301,87 @@ void run_write(const struct run *r, struct buffer *out)
     assert_int_equal(span_writer_close(&w, &r->parent, &r->epoch_hash, out), OK);
     span_writer_free(&w);
 }
+
+/* ---- segments ------------------------------------------------------------------------------------- */
+
+/* A body as proto/body.h has it, of random transactions, appended. */
+static void put_body(uint64_t *seed, uint64_t chain_id, struct buffer *out)
+{
+    struct buffer tx;
+    struct rlp_out rlp = {.p = buffer_room(out, 1 << 16), .cap = 1 << 16};
+    assert_non_null(rlp.p);
+    buffer_init(&tx, 1 << 16);
+    size_t list = rlp_list_begin(&rlp);
+    for (uint64_t i = random_below(seed, 5); i > 0; i--) {
+        buffer_clear(&tx);
+        random_tx(seed, chain_id, &tx);
+        rlp_put_string(&rlp, tx.p, tx.n);
+    }
+    rlp_list_end(&rlp, list);
+    assert_int_equal(rlp_finish(&rlp), OK);
+    out->n += rlp.n;
+    buffer_free(&tx);
+}
+
+static void sample_blocks(struct sample *s, uint64_t *seed, uint64_t chain_id,
+                          const struct hash *parent, size_t n)
+{
+    struct batch_chain chain = {chain_id, 0, 1};
+    struct segment_block *block = calloc(n, sizeof *block);
+    struct buffer *body = calloc(n, sizeof *body);
+    s->time = calloc(n, sizeof *s->time);
+    assert_true(block != NULL && body != NULL && s->time != NULL);
+    for (size_t i = 0; i < n; i++) {
+        buffer_init(&body[i], 1 << 20);
+        put_body(seed, chain_id, &body[i]);
+        s->time[i] = (struct auth_time){(s->auth.first + i) * 1000 + 7, (uint8_t)(i % 4)};
+        block[i] = (struct segment_block){s->time[i].ms, buffer_bytes(&body[i])};
+    }
+    assert_int_equal(segment_build(&s->segment, &chain, parent, block, n), OK);
+    for (size_t i = 0; i < n; i++) {
+        buffer_free(&body[i]);
+    }
+    free(body);
+    free(block);
+}
+
+void sample_make(struct sample *s, uint64_t *seed, uint64_t chain_id, uint64_t first,
+                 size_t blocks, const struct hash *parent)
+{
+    memset(s, 0, sizeof *s);
+    segment_init(&s->segment);
+    buffer_init(&s->envelope, 1 << 20);
+    struct batch_auth *a = &s->auth;
+    a->chain_id = chain_id;
+    a->segment = random_magnitude(seed);
+    a->first = first;
+    a->last = first + blocks - 1;
+    a->parent = *parent;
+    random_bytes(seed, a->last_hash.b, sizeof a->last_hash.b);
+    sample_blocks(s, seed, chain_id, parent, blocks);
+    a->channel = s->segment.id;
+    a->root = s->segment.root;
+    a->commitment = s->segment.commitment;
+    random_bytes(seed, a->config.b, sizeof a->config.b);
+    a->next_config = a->config;
+    a->headers = 1 + (uint32_t)random_below(seed, 3);
+    for (uint32_t i = 0; i < a->headers; i++) {
+        random_bytes(seed, a->header[i].state_root.b, 32);
+        a->header[i].slot = random_magnitude(seed);
+        a->header[i].epoch = 3;
+    }
+    a->cert = (struct certificate){.kind = VOTE_FINALIZE, .epoch = 3, .slot = a->header[0].slot};
+    a->cert.block = header_hash(&a->header[0]);
+    a->cert.signers = (uint32_t)random_next(seed) | 1;
+    for (uint32_t i = 0; i < certificate_count(&a->cert); i++) {
+        random_bytes(seed, a->cert.signature[i].b, 65);
+    }
+    assert_int_equal(auth_encode(&s->envelope, a, s->time), OK);
+}
+
+void sample_free(struct sample *s)
+{
+    segment_free(&s->segment);
+    buffer_free(&s->envelope);
+    free(s->time);
+}

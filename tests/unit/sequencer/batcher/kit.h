@@ -11,7 +11,9 @@
 #include <cmocka.h>
 #include <json-c/json.h>
 
+#include "sequencer/batcher/auth.h"
 #include "sequencer/batcher/batch.h"
+#include "sequencer/batcher/segment.h"
 
 /* ---- vectors ---- */
 
@@ -54,5 +56,19 @@ void run_random(struct run *r, uint64_t *seed, size_t blocks, size_t most_txs);
 void run_free(struct run *r);
 /* One span batch of it all. */
 void run_write(const struct run *r, struct buffer *out);
+
+/* ---- segments ---- */
+
+/* `blocks` blocks from `first` on, 1 s apart, and the segment of them after `parent`. */
+struct sample {
+    struct segment segment;
+    struct batch_auth auth; /* its certificate is signed by nobody */
+    struct auth_time *time;
+    struct buffer envelope;
+};
+
+void sample_make(struct sample *s, uint64_t *seed, uint64_t chain_id, uint64_t first,
+                 size_t blocks, const struct hash *parent);
+void sample_free(struct sample *s);
 
 #endif
