@@ -93,7 +93,7 @@ struct frame *frame_of(struct sim *s, const struct message *m)
     }
     f->refs = 1;
     f->decoded = false;
-    f->kind = m->kind;
+    f->kind = (int)m->kind;
     if (message_encode(f->bytes, f->cap, &f->n, m) != OK) {
         sim_fail(s, SIM_INVARIANT, "a message of kind %d could not be encoded", (int)m->kind);
         f->n = 0;
