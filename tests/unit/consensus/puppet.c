@@ -253,6 +253,77 @@ static size_t list_skips(struct puppet *p, const struct header *parent, uint64_t
     return n;
 }
 
+/* ---- notices and evidence: true ones, old ones, others', forged ones --------------------------- */
+
+static struct ready_notice some_ready(struct puppet *p, int z)
+{
+    uint32_t heads = p->heads < HEADS ? p->heads : HEADS;
+    struct block_head named = world_anchor(p->w);
+    uint64_t k = p->w->o.turn_slots;
+    for (int tries = 0; tries < 20 && heads > 0; tries++) {
+        named = p->head[roll(p, heads)].head;
+        if (named.header.slot % k == 0 || roll(p, 8) == 0) {
+            break; /* mostly the last of a turn */
+        }
+    }
+    struct ready_notice r = world_ready(p->w, z, named.header.slot, &named.hash);
+    if (roll(p, 6) == 0) {
+        r.member = (uint8_t)roll(p, p->w->o.n); /* of somebody else: the signature is not */
+    }
+    return r;
+}
+
+static struct leave_notice some_leave(struct puppet *p, int z, uint64_t slot)
+{
+    struct leave_notice l = world_leave_notice(p->w, z, turn_of_slot(p, slot == 0 ? 1 : slot) + roll(p, 12));
+    if (roll(p, 6) == 0) {
+        l.member = (uint8_t)roll(p, p->w->o.n);
+    }
+    return l;
+}
+
+/* What it did itself is true, what it says of others is forged. */
+static struct evidence some_evidence(struct puppet *p, int z, uint64_t slot)
+{
+    static const uint8_t pair[4][2] = {{0, 0}, {1, 1}, {2, 3}, {3, 3}};
+    const uint8_t *kinds = pair[roll(p, 4)];
+    struct hash none = {{0}};
+    struct hash one = keccak256("one", 3);
+    struct hash two = keccak256("two", 3);
+    int of = roll(p, 2) == 0 ? z : (int)roll(p, p->w->o.n);
+    struct evidence e = world_evidence_of(p->w, p->w->member[of].possessed ? of : z, slot, kinds[0], kinds[1],
+                                          kinds[0] == 2 ? &none : &one, &two);
+    e.member = (uint8_t)of;
+    return e;
+}
+
+static void announce(struct puppet *p, int z, uint64_t slot)
+{
+    struct message m = {.kind = MSG_NOTICES};
+    m.u.notices.has_ready = roll(p, 2) == 0;
+    m.u.notices.has_leave = roll(p, 3) == 0;
+    m.u.notices.ready = some_ready(p, z);
+    m.u.notices.leave = some_leave(p, z, slot);
+    world_send(p->w, z, someone(p, z), &m);
+}
+
+/* A section with at most two of each; now and then the same twice. */
+static struct block_head with_notices(struct puppet *p, int z, uint64_t slot, const struct block_head *parent, uint8_t flags,
+                                      struct system_parts parts)
+{
+    struct ready_notice r[2] = {some_ready(p, z), some_ready(p, z)};
+    struct leave_notice l[2] = {some_leave(p, z, slot), some_leave(p, z, slot)};
+    struct evidence e[2] = {some_evidence(p, z, slot), some_evidence(p, z, slot)};
+    r[1] = roll(p, 3) == 0 ? r[0] : r[1];
+    parts.notices = r;
+    parts.leaves = l;
+    parts.evidence = e;
+    parts.notices_n = roll(p, 3);
+    parts.leaves_n = roll(p, 4) == 0 ? 1 + roll(p, 2) : 0;
+    parts.evidence_n = roll(p, 3) == 0 ? 1 + roll(p, 2) : 0;
+    return world_make_block_with(p->w, z, slot, parent, flags, (uint8_t)roll(p, 3), &parts);
+}
+
 static void propose(struct puppet *p, int z, uint64_t slot)
 {
     uint32_t heads = p->heads < HEADS ? p->heads : HEADS;
@@ -269,7 +340,11 @@ static void propose(struct puppet *p, int z, uint64_t slot)
     struct skipped_turn list[32];
     size_t n = first ? list_skips(p, &parent.header, slot, list, 32) : 0;
     static const uint8_t flags[] = {0, 0, 0, 0, FLAG_LAST, FLAG_EMPTY, FLAG_EMPTY | FLAG_LAST};
-    struct block_head b = world_make_block_over(p->w, z, slot, &parent, flags[roll(p, 7)], (uint8_t)roll(p, 3), list, n);
+    uint8_t flag = flags[roll(p, 7)];
+    struct system_parts parts = {.skipped = list, .skipped_n = n};
+    bool notices = (p->style & PUPPET_NOTICE) != 0 && roll(p, 2) == 0;
+    struct block_head b = notices ? with_notices(p, z, slot, &parent, flag, parts)
+                                  : world_make_block_with(p->w, z, slot, &parent, flag, (uint8_t)roll(p, 3), &parts);
     keep_head(p, &b);
     struct bundle bundle = {.cert = p->cert, .certs = p->certs < CERTS ? p->certs : CERTS};
     uint64_t mask = roll(p, 1u << p->w->o.n);
@@ -382,6 +457,9 @@ void puppet_hears(void *arg, int z, int from, const struct message *m)
     }
     if ((p->style & PUPPET_REPLAY) != 0 && roll(p, 12) == 0) {
         replay(p, z);
+    }
+    if ((p->style & PUPPET_NOTICE) != 0 && m->has_status && roll(p, 30) == 0) {
+        announce(p, z, m->status.cur);
     }
     if ((p->style & PUPPET_STATUS) != 0 && roll(p, 10) == 0) {
         false_status(p, z);

@@ -14,7 +14,8 @@ enum puppet_style {
     PUPPET_STATUS = 16,     /* shows false statuses */
     PUPPET_VICTIM = 32,     /* votes to one member alone */
     PUPPET_TWINS = 64,      /* leads two chains at once, one for each side */
-    PUPPET_ALL = 127
+    PUPPET_NOTICE = 128,    /* announces what it likes; its blocks carry notices and evidence, true and false */
+    PUPPET_ALL = 255
 };
 
 struct puppet;

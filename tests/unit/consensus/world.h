@@ -111,6 +111,7 @@ uint64_t world_alarms(struct world *w, enum alarm_kind what);
 uint64_t world_bans(struct world *w);
 bool world_signed(struct world *w, int a, uint8_t kind, uint64_t slot);
 uint64_t world_frames(struct world *w);
+uint64_t world_carried(struct world *w, int what);             /* in final blocks: 0 notices, 1 leaves, 2 evidence */
 /* Longest time between two deliveries of new heights anywhere, since the last call. */
 uint64_t world_gap(struct world *w);
 uint32_t world_last_max_txs(struct world *w);                  /* of the last build asked for anywhere */

@@ -187,6 +187,7 @@ void world_filter(struct world *w, bool (*drops)(void *arg, int from, int to, co
 void world_possess(struct world *w, int a, bool possessed)
 {
     w->member[a].possessed = possessed;
+    w->member[a].lied |= possessed;
 }
 
 /* ---- speaking for a possessed member -------------------------------------------------------------------- */
@@ -260,6 +261,7 @@ struct evidence world_evidence_of(struct world *w, int member, uint64_t slot, ui
     digest = evidence_digest(&w->epoch, &e, true);
     world_sign(&e.second_signature, &w->epoch.member[member].address, &digest);
     evidence_sort(&e);
+    w->member[member].lied = true;
     return e;
 }
 
@@ -381,6 +383,11 @@ uint64_t world_bans(struct world *w)
 bool world_signed(struct world *w, int a, uint8_t kind, uint64_t slot)
 {
     return w->member[a].signed_kind[kind - 1][slot] != 0;
+}
+
+uint64_t world_carried(struct world *w, int what)
+{
+    return w->carried[what];
 }
 
 uint64_t world_frames(struct world *w)

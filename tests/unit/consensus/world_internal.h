@@ -53,6 +53,7 @@ struct member_state {
     size_t memory_size;
     bool up, paused, possessed, hung, failing, invalid;
     bool draining, leaving, pending;
+    bool lied;              /* possessed once, or its key signed evidence */
     uint64_t incarnation;
     uint64_t tick_at;
     uint64_t busy_until;
@@ -134,6 +135,8 @@ struct world {
     uint32_t final_at[SLOTS];          /* world block index + 1 */
     struct certificate *final_cert[SLOTS];
     struct hash final_bench[SLOTS];    /* of the state delivered with it */
+    uint64_t carried[3];               /* notices, leaves, evidence in final blocks */
+    uint32_t accused;                  /* mask: evidence is final */
     uint64_t top_height, top_at, longest_gap;
     uint64_t skips, evidence[WORLD_MAX], alarms[16], bans, frames;
     uint64_t own_skips[SKIP_REASONS];

@@ -156,6 +156,41 @@ static void check_chain(struct world *w, int a, uint32_t i)
     }
 }
 
+static bool signed_by(struct world *w, int member, const struct signature *sig, const struct hash *digest)
+{
+    struct signature want;
+    world_sign(&want, &w->epoch.member[member].address, digest);
+    return memcmp(want.b, sig->b, sizeof want.b) == 0;
+}
+
+/* What final blocks carry was said by whom they name, and nobody honest is accused (CONSENSUS 2). */
+static void check_announced(struct world *w, const struct block_head *head)
+{
+    struct system_section s;
+    assert_int_equal(system_decode(&s, head->system), OK);
+    struct ready_notice r;
+    for (size_t at = 0; system_next_notice(&s, &at, &r); w->carried[0]++) {
+        struct hash digest = ready_digest(&w->epoch, &r);
+        uint32_t named = r.slot < SLOTS ? w->final_at[r.slot] : 0;
+        if (!signed_by(w, r.member, &r.signature, &digest) || named == 0 ||
+            !hash_equal(&w->block[named - 1].head.hash, &r.block)) {
+            fail_msg("slot %llu: a readiness notice that is none", (unsigned long long)head->header.slot);
+        }
+    }
+    struct leave_notice l;
+    for (size_t at = 0; system_next_leave(&s, &at, &l); w->carried[1]++) {
+        struct hash digest = leave_digest(&w->epoch, &l);
+        assert_true(signed_by(w, l.member, &l.signature, &digest));
+    }
+    struct evidence e;
+    for (size_t at = 0; system_next_evidence(&s, &at, &e); w->carried[2]++) {
+        if (!w->member[e.member].lied || (w->accused & 1u << e.member) != 0) {
+            fail_msg("slot %llu: evidence against member %d, honest or already out", (unsigned long long)head->header.slot, e.member);
+        }
+        w->accused |= 1u << e.member;
+    }
+}
+
 void oracle_final(struct world *w, int a, const struct effect *e)
 {
     struct member_state *s = &w->member[a];
@@ -166,6 +201,9 @@ void oracle_final(struct world *w, int a, const struct effect *e)
         fail_msg("agreement: two final blocks at slot %llu", (unsigned long long)h->slot);
     }
     check_chain(w, a, i);
+    if (w->final_at[h->slot] == 0) {
+        check_announced(w, &w->block[i].head);
+    }
     assert_true(s->has_body[i] || (h->flags & FLAG_EMPTY) != 0);
     /* Equal chains, equal benching. */
     struct hash bench = keccak256(e->u.final.bench, e->u.final.bench_len);
