@@ -34,7 +34,7 @@ struct kv {
     bool (*valid)(struct kv_iter *it, struct bytes *key, struct bytes *value);
     void (*next)(struct kv_iter *it);
     enum err (*done)(struct kv_iter *it); /* closes; reports an I/O error met on the way */
-    /* From `from` up to, not with, `to`; not synced. */
+    /* From `from` up to, not with, `to`; not synced. Not in "tables" and "pool". */
     enum err (*erase_range)(void *ctx, uint32_t family, struct bytes from, struct bytes to);
     void (*close)(void *ctx);
 };

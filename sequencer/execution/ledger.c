@@ -213,6 +213,7 @@ void ledger_destroy(struct ledger *l)
     ledger_view_free(&l->view);
     free(l->raw);
     free(l->receipt);
+    free(l->receipt_leaf);
     free(l->body);
     free(l);
 }

@@ -19,6 +19,12 @@ bool ledger_run_reserve(struct ledger *l, uint32_t n)
         return false;
     }
     l->receipt = receipt;
+    struct receipt_leaf *leaf = realloc(l->receipt_leaf, n * sizeof *leaf);
+    if (leaf == NULL) {
+        return false;
+    }
+    memset(leaf + l->txs_cap, 0, (n - l->txs_cap) * sizeof *leaf);
+    l->receipt_leaf = leaf;
     l->txs_cap = n;
     return true;
 }
@@ -135,6 +141,19 @@ static struct bytes receipt_value(const void *ctx, uint32_t i, uint8_t buffer[TR
     return bytes_of(buffer, payload_receipt_encode(buffer, receipt->type, receipt->cumulative_gas));
 }
 
+static struct hash *receipt_leaf(const void *ctx, uint32_t i, unsigned depth)
+{
+    const struct run *r = ctx;
+    uint32_t index = trie_list_index(r->txs, i);
+    const struct receipt *now = &r->l->receipt[index];
+    struct receipt_leaf *leaf = &r->l->receipt_leaf[index];
+    if (leaf->depth != depth || leaf->receipt.type != now->type ||
+        leaf->receipt.cumulative_gas != now->cumulative_gas) {
+        *leaf = (struct receipt_leaf){.receipt = *now, .depth = depth};
+    }
+    return &leaf->hash;
+}
+
 enum err ledger_run_open(struct run *r)
 {
     if (!ledger_run_reserve(r->l, r->b->txs)) {
@@ -156,7 +175,7 @@ struct state *ledger_run_seal(struct run *r)
         ledger_state_destroy(s);
         return NULL;
     }
-    const struct trie_source receipts = {r, r->txs, receipt_key, receipt_value};
+    const struct trie_source receipts = {r, r->txs, receipt_key, receipt_value, receipt_leaf};
     s->parent = r->parent;
     s->info = (struct payload_info){
         .parent = r->parent->info.hash,

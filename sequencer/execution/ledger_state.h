@@ -26,6 +26,14 @@ struct receipt {
     uint8_t type;
 };
 
+/* The leaf of the last receipt that stood at an index. Blocks of plain transfers have the same
+ * receipts again and again, and a receipt, with its empty bloom, is the largest thing hashed. */
+struct receipt_leaf {
+    struct receipt receipt;
+    unsigned depth;
+    struct hash hash; /* zero: none */
+};
+
 struct ledger {
     uint64_t chain_id;
     uint64_t gas_limit;
@@ -39,6 +47,7 @@ struct ledger {
     struct ledger_view view;
     struct bytes *raw; /* of the transactions included */
     struct receipt *receipt;
+    struct receipt_leaf *receipt_leaf; /* by index; kept from block to block */
     uint32_t txs_cap;
     uint8_t *body;
     size_t body_cap;

@@ -12,9 +12,18 @@ struct view_account {
     bool changed;
 };
 
+/* A key made before: hashing an address costs more than everything else about reading it. */
+struct view_key {
+    struct address address;
+    struct hash key; /* zero: none */
+};
+
+enum { VIEW_KEYS = 16384 };
+
 struct ledger_view {
     const struct trie *base;
     struct account_seed seed;
+    struct view_key *known; /* VIEW_KEYS of them by hash of the address, the last one stays */
     struct view_account *entry;
     uint32_t n;
     uint32_t cap;

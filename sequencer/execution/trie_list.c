@@ -98,7 +98,7 @@ static bool shown(const struct hashing *h, struct range r)
     return h->proof != NULL && r.lo <= h->target && h->target < r.hi;
 }
 
-static void leaf_ref(const struct hashing *h, struct range r, struct ref *out)
+static void leaf_make(const struct hashing *h, struct range r, struct ref *out)
 {
     uint8_t key_buffer[TRIE_KEY_BUFFER];
     uint8_t value_buffer[TRIE_VALUE_BUFFER];
@@ -109,6 +109,23 @@ static void leaf_ref(const struct hashing *h, struct range r, struct ref *out)
     rlp_put_string(&rlp, path, trie_hex_prefix(path, key.p, r.depth, (unsigned)key.n * 2, true));
     struct bytes value = h->source->value(h->source->ctx, r.lo, value_buffer);
     node_seal(h, bytes_of(items, rlp.n), &value, shown(h, r), out);
+}
+
+static void leaf_ref(const struct hashing *h, struct range r, struct ref *out)
+{
+    const struct trie_source *s = h->source;
+    struct hash *kept =
+        s->leaf != NULL && h->proof == NULL ? s->leaf(s->ctx, r.lo, r.depth) : NULL;
+    if (kept == NULL || hash_is_zero(kept)) {
+        leaf_make(h, r, out);
+        if (kept != NULL && out->n == REF_MAX) {
+            memcpy(kept->b, out->b + 1, sizeof kept->b);
+        }
+        return;
+    }
+    out->b[0] = 0xa0;
+    memcpy(out->b + 1, kept->b, sizeof kept->b);
+    out->n = REF_MAX;
 }
 
 /* A key that ends at this branch leaves its value in it; being shortest, it is the first. */
@@ -252,7 +269,7 @@ static struct bytes list_value(const void *ctx, uint32_t i, uint8_t buffer[TRIE_
 struct hash trie_list_root(const struct bytes *item, uint32_t n)
 {
     const struct list list = {item, n};
-    const struct trie_source source = {&list, n, list_key, list_value};
+    const struct trie_source source = {&list, n, list_key, list_value, NULL};
     return trie_source_root(&source);
 }
 
@@ -263,7 +280,7 @@ enum err trie_list_proof(const struct bytes *item, uint32_t n, uint32_t index, u
         return ERR_NOT_FOUND;
     }
     const struct list list = {item, n};
-    const struct trie_source source = {&list, n, list_key, list_value};
+    const struct trie_source source = {&list, n, list_key, list_value, NULL};
     struct proof proof = {0};
     struct hashing h = {.source = &source, .proof = &proof};
     while (trie_list_index(n, h.target) != index) {

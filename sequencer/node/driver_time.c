@@ -21,6 +21,9 @@ static void arm(struct node *n)
 {
     struct driver *d = &n->driver;
     uint64_t deadline = core_deadline(d->core);
+    if (deadline == d->deadline_us && driver_now() < deadline) {
+        return; /* armed for that already */
+    }
     d->deadline_us = deadline;
     struct itimerspec at = {0};
     if (deadline != UINT64_MAX) {

@@ -3,6 +3,7 @@
  * A user's transaction is acknowledged when it is durable at members of weight A (CONSENSUS 1). */
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "proto/keccak.h"
 #include "sequencer/node/parts.h"
@@ -203,6 +204,7 @@ static void wait_add(struct node *n, const struct intake_tx *t)
     w->at_us = t->at_us;
     w->sent_us = driver_now();
     HASH_ADD(hh, in->wait, hash, sizeof w->hash, w);
+    DL_APPEND(in->asking, w);
     in->unanswered++;
 }
 

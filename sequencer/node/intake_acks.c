@@ -3,6 +3,7 @@
  * and at last final. */
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "sequencer/node/parts.h"
 
@@ -28,6 +29,7 @@ static void answer(struct node *n, struct intake_wait *w, int code, const char *
         return;
     }
     w->cb = NULL;
+    DL_DELETE(n->intake.asking, w);
     n->intake.unanswered--;
     struct rpc_verdict v = {.code = code, .message = text, .hash = w->hash};
     cb(w->arg, &v);
@@ -178,13 +180,12 @@ void intake_sweep(struct node *n)
     uint64_t now = driver_now();
     struct repeats r = {.n = 0};
     struct intake_wait *w, *tmp;
-    HASH_ITER(hh, n->intake.wait, w, tmp)
+    while (n->intake.wait != NULL && now - n->intake.wait->at_us > FORGET_US) {
+        forget(n, n->intake.wait); /* the oldest, answered long ago */
+    }
+    DL_FOREACH_SAFE(n->intake.asking, w, tmp)
     {
-        if (w->cb == NULL) {
-            if (now - w->at_us > FORGET_US) {
-                forget(n, w);
-            }
-        } else if (now - w->at_us > GIVE_UP_US) {
+        if (now - w->at_us > GIVE_UP_US) {
             answer(n, w, -32000, "not enough members reachable to store the transaction");
         } else if (r.n < LIMIT_INTAKE_BATCH && is_due(w, now)) {
             w->sent_us = now;
@@ -202,12 +203,10 @@ void intake_sweep(struct node *n)
 void intake_peer_up(struct node *n, int member)
 {
     struct repeats r = {.n = 0};
-    struct intake_wait *w, *tmp;
-    HASH_ITER(hh, n->intake.wait, w, tmp)
+    struct intake_wait *w;
+    DL_FOREACH(n->intake.asking, w)
     {
-        if (w->cb != NULL) {
-            repeats_add(n, &r, w);
-        }
+        repeats_add(n, &r, w);
     }
     repeats_send(n, &r, (uint32_t)member);
 }

@@ -327,6 +327,7 @@ struct intake_wait {
     uint32_t acks;    /* members where it is durable */
     uint32_t repeats; /* each waits twice as long as the last */
     uint64_t at_us, sent_us;
+    struct intake_wait *prev, *next; /* of the unanswered, oldest first */
 };
 
 struct intake_stored {
@@ -349,7 +350,7 @@ struct intake_queue {
 struct intake {
     struct intake_queue peers, own; /* not yet looked at; what others acknowledged goes first */
     uint32_t working, works;        /* transactions and pieces of work at the workers */
-    struct intake_wait *wait;
+    struct intake_wait *wait, *asking; /* by hash; those of them that nobody was told of yet */
     uint32_t unanswered;
     struct intake_queue admitted; /* to be stored and sent with the next write */
     uint64_t credit_us, credit_at_us; /* of writes; intake_store.c */

@@ -57,7 +57,7 @@ static int pair_compare(const void *a, const void *b)
 static struct hash pairs_root(struct pair *pair, uint32_t n)
 {
     qsort(pair, n, sizeof *pair, pair_compare);
-    struct trie_source source = {pair, n, pair_key, pair_value};
+    struct trie_source source = {pair, n, pair_key, pair_value, NULL};
     return trie_source_root(&source);
 }
 
@@ -94,6 +94,56 @@ static void test_known_vectors(void **state)
     assert_hash(&h, "8452568af70d8d140f58d941338542f645fcca50094b20f3c3d8c3df49337928");
     h = pairs_root(hex, 2);
     assert_hash(&h, "285505fcabe84badc8aa310e2aae17eddc7d120aabec8a476902c8184b3a3503");
+}
+
+struct keeping {
+    struct pair pair[3];
+    struct hash kept[3];
+    uint32_t made; /* values asked for */
+};
+
+static struct bytes keeping_key(const void *ctx, uint32_t i, uint8_t buffer[TRIE_KEY_BUFFER])
+{
+    const struct keeping *k = ctx;
+    return pair_key(k->pair, i, buffer);
+}
+
+static struct bytes keeping_value(const void *ctx, uint32_t i, uint8_t buffer[TRIE_VALUE_BUFFER])
+{
+    struct keeping *k = (struct keeping *)(uintptr_t)ctx;
+    k->made++;
+    return pair_value(k->pair, i, buffer);
+}
+
+static struct hash *keeping_leaf(const void *ctx, uint32_t i, unsigned depth)
+{
+    struct keeping *k = (struct keeping *)(uintptr_t)ctx;
+    assert_true(depth > 0);
+    return &k->kept[i];
+}
+
+/* A leaf that was hashed before is not made again; one too short for a hash is, each time. */
+static void test_kept_leaves(void **state)
+{
+    (void)state;
+    static const char long_value[] = "a value of more than thirty-two bytes, so that it is hashed";
+    struct keeping k = {.pair = {text_pair("a", long_value), text_pair("b", "short"),
+                                 text_pair("c", long_value)}};
+    struct pair plain[3];
+    memcpy(plain, k.pair, sizeof plain);
+    const struct trie_source source = {&k, 3, keeping_key, keeping_value, keeping_leaf};
+    struct hash want = pairs_root(plain, 3);
+    for (uint32_t round = 0; round < 3; round++) {
+        struct hash got = trie_source_root(&source);
+        assert_memory_equal(&got, &want, sizeof want);
+        assert_int_equal(k.made, 3 + round);
+    }
+    assert_true(hash_is_zero(&k.kept[1]));
+    plain[2] = k.pair[2] = text_pair("c", "another value of more than thirty-two bytes, too");
+    k.kept[2] = (struct hash){{0}};
+    want = pairs_root(plain, 3);
+    struct hash got = trie_source_root(&source);
+    assert_memory_equal(&got, &want, sizeof want);
 }
 
 static void test_empty_roots(void **state)
@@ -387,6 +437,7 @@ static void test_extensions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_kept_leaves),
         cmocka_unit_test(test_known_vectors),      cmocka_unit_test(test_empty_roots),
         cmocka_unit_test(test_list_order),         cmocka_unit_test(test_list_proofs),
         cmocka_unit_test(test_order_of_insertion), cmocka_unit_test(test_forks),
