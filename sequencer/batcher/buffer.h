@@ -26,9 +26,10 @@ void buffer_put_bytes(struct buffer *b, struct bytes v);
 /* Room for `n` bytes behind what is there, or NULL; the writer adds what it used to `b->n`. */
 uint8_t *buffer_room(struct buffer *b, size_t n);
 
+/* Never NULL, so that arithmetic on an empty buffer's bytes is defined. */
 static inline struct bytes buffer_bytes(const struct buffer *b)
 {
-    return bytes_of(b->p, b->n);
+    return bytes_of(b->p != NULL ? (const void *)b->p : "", b->n);
 }
 
 #endif

@@ -6,7 +6,8 @@ enum { UVARINT_BYTES = 10, GROUP_BITS = 7, GROUP_MASK = 0x7f, MORE = 0x80 };
 
 void cursor_init(struct cursor *c, struct bytes in)
 {
-    *c = (struct cursor){.in = in};
+    /* Never NULL: places are computed from it even where there is nothing. */
+    *c = (struct cursor){.in = bytes_of(in.p != NULL ? (const void *)in.p : "", in.n)};
 }
 
 size_t cursor_left(const struct cursor *c)

@@ -11,4 +11,7 @@ void seed_text(const char *target, const char *name, const char *text);
 /* What people and their tools write: HTTP, JSON, YAML, key files (seeds_text.c). */
 void seeds_of_text(void);
 
+/* Batches, payloads, envelopes of blocks with this body (seeds_batch.c); `tx` is one of its own. */
+void seeds_of_batches(struct bytes body, struct bytes tx);
+
 #endif
