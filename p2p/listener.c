@@ -52,7 +52,9 @@ static const char *sentence(enum err e)
     if (e == ERR_CONFIG) {
         return "is not a host:port that can be resolved";
     }
-    return e == ERR_IN_USE ? "is in use by another process" : "cannot be opened";
+    return e == ERR_IN_USE ? "is in use by another process; give another port with --p2p "
+                              "or stop what uses it"
+                            : "cannot be opened; give an address of this machine with --p2p";
 }
 
 enum err listener_bind(int *fd, uv_loop_t *loop, const char *endpoint, char *why, size_t why_len)

@@ -45,7 +45,9 @@ static enum err open_safety(struct start *st)
 
 static enum err say_no_database(struct start *st)
 {
-    SAY(st, "there is no database in %s; make one with `baton join`, or correct the directory",
+    SAY(st,
+        "there is no database in %s; correct the directory, or make an empty one with `baton "
+        "genesis init` (with --lost where this member may have signed before)",
         st->o->dir);
     return ERR_NOT_FOUND;
 }

@@ -31,6 +31,7 @@ struct genesis_options {
     uint64_t gas_limit;
     uint64_t base_fee;
     bool devnet;
+    bool lost;
     bool json;
 };
 
@@ -286,7 +287,7 @@ static enum err make_journal(const struct genesis_options *o, struct genesis *g,
         snprintf(why, why_len, "the key of %.300s is no member of this genesis", o->dir);
         return ERR_CONFIG;
     }
-    TRY(member_files_journal(o->dir, g, &address, why, why_len));
+    TRY(member_files_journal(o->dir, g, &address, o->lost, why, why_len));
     enum err token = member_files_token(o->dir);
     return token == ERR_IN_USE ? OK : token;
 }
@@ -361,13 +362,16 @@ int cmd_genesis(int argc, char **argv)
         {"devnet", OPTION_FLAG, &o.devnet, "", 0, 0, "new: allow admin_chaos"},
         {"genesis", OPTION_TEXT, &o.genesis, "FILE", 0, 0, "init: the genesis"},
         {"dir", OPTION_TEXT, &o.dir, "DIR", 0, 0, "init: the member's folder, with its key.json"},
+        {"lost", OPTION_FLAG, &o.lost, "", 0, 0,
+         "init: the member's files are lost and it may have signed"},
         {"json", OPTION_FLAG, &o.json, "", 0, 0, "show: as JSON"},
     };
     const struct command_line line = {
-        "genesis", "new [OPTIONS] | check FILE | show FILE | init --genesis FILE --dir DIR",
+        "genesis", "new [OPTIONS] | check FILE | show FILE | init --genesis FILE --dir DIR [--lost]",
         "Writes and checks a genesis. init makes the first journal of a member whose key has "
         "never\n"
-        "signed: do it once, when the chain is made; a member without one starts amnesiac.",
+        "signed: do it once, when the chain is made. Later, with --lost, it makes one that signs\n"
+        "nothing until the other members have cleared it.",
         table, sizeof table / sizeof table[0]};
     int code = options_read(&line, argc, argv, &words);
     return code >= 0 ? code : dispatch(&o, &words);

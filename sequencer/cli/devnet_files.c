@@ -156,7 +156,8 @@ enum err devnet_files_make_node(const struct devnet *d, uint32_t i, char *why, s
     TRY(devnet_key(&key, d->options.seed, i));
     TRY(member_files_key(node->dir, &key, true, why, why_len));
     TRY(member_files_token(node->dir));
-    TRY(member_files_journal(node->dir, &d->genesis, &node->member->address, why, why_len));
+    TRY(member_files_journal(node->dir, &d->genesis, &node->member->address, false, why,
+                             why_len));
     return write_yaml(node, why, why_len);
 }
 

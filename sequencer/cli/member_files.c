@@ -85,7 +85,7 @@ static void ignore_wake(void *arg)
 }
 
 enum err member_files_journal(const char *dir, const struct genesis *g,
-                              const struct address *member, char *why, size_t why_len)
+                              const struct address *member, bool lost, char *why, size_t why_len)
 {
     struct storage *storage = NULL;
     enum storage_verdict verdict;
@@ -93,6 +93,7 @@ enum err member_files_journal(const char *dir, const struct genesis *g,
                                             .genesis = genesis_hash(g),
                                             .member = *member,
                                             .create = true,
+                                            .create_amnesiac = lost,
                                             .wake = ignore_wake};
     TRY(storage_open(&storage, &options, &verdict, why, why_len));
     storage_close(storage);

@@ -14,10 +14,11 @@ enum err member_files_token(const char *dir) MUST_USE;
 enum err member_files_read_token(char *out, size_t cap, const char *dir) MUST_USE;
 /* First line of a file. */
 enum err member_files_read_line(char *out, size_t cap, const char *path) MUST_USE;
-/* An empty database and safety record for this member of this chain: for a key that never signed.
- */
+/* An empty database and safety record for this member of this chain: for a key that never signed;
+ * `lost`: that may have signed, so that it starts amnesiac (CONSENSUS 8). */
 enum err member_files_journal(const char *dir, const struct genesis *g,
-                              const struct address *member, char *why, size_t why_len) MUST_USE;
+                              const struct address *member, bool lost, char *why,
+                              size_t why_len) MUST_USE;
 /* Creates `path` with mode 0600 and this text; ERR_IN_USE when it exists. */
 enum err member_files_create(const char *path, const char *text) MUST_USE;
 

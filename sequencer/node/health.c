@@ -167,6 +167,7 @@ static void look_at_links(struct node *n)
         reachable |= s.up ? 1u << i : 0;
         metrics_set(n->metrics, METRIC_PEER_UP, n->book.peer_label[i], s.up ? 1 : 0);
         metrics_set(n->metrics, METRIC_PEER_RTT, n->book.peer_label[i], (double)s.rtt_us / 1e6);
+        metrics_set(n->metrics, METRIC_PEER_BANS, n->book.peer_label[i], (double)s.bans);
         if (!s.up || s.one_way_p99_us == 0 ||
             (s.one_way_p50_us == h->latency[i].p50 && s.one_way_p99_us == h->latency[i].p99)) {
             continue;
@@ -178,6 +179,10 @@ static void look_at_links(struct node *n)
         e.u.latency.one_way_p99_us = s.one_way_p99_us;
         driver_give(n, e);
     }
+    struct p2p_totals t;
+    p2p_get_totals(n->p2p, &t);
+    metrics_set(n->metrics, METRIC_PEER_STRANGERS, n->book.stranger_label[0], (double)t.failed);
+    metrics_set(n->metrics, METRIC_PEER_STRANGERS, n->book.stranger_label[1], (double)t.refused);
     if (h->quorum_us == 0 && members_weight(&n->epoch, reachable) >= n->epoch.quorum) {
         h->quorum_us = driver_now();
     }

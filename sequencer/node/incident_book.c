@@ -27,7 +27,10 @@ void book_open(struct node *n)
     for (uint32_t i = 0; i < n->epoch.n; i++) {
         b->peer_label[i] = metrics_label(n->metrics, METRIC_PEER_UP, n->epoch.member[i].name);
         metrics_label(n->metrics, METRIC_PEER_RTT, n->epoch.member[i].name);
+        metrics_label(n->metrics, METRIC_PEER_BANS, n->epoch.member[i].name);
     }
+    b->stranger_label[0] = metrics_label(n->metrics, METRIC_PEER_STRANGERS, "failed");
+    b->stranger_label[1] = metrics_label(n->metrics, METRIC_PEER_STRANGERS, "refused");
 }
 
 /* The own skip is remembered: an incident of that turn tells when and why. */

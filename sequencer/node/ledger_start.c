@@ -310,8 +310,8 @@ enum err ledger_start(struct node *n, char *why, size_t why_len)
     }
     if (err != OK) {
         snprintf(why, why_len,
-                 "the ledger's state in %s cannot be restored (%s); put a good copy there or let "
-                 "it be synced anew with `baton join`",
+                 "the ledger's state in %s/db cannot be restored (%s); move that folder away and "
+                 "keep the file `safety`: the node fetches the chain again",
                  n->config->dir, err_text(err));
     }
     return err;

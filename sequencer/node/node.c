@@ -422,31 +422,3 @@ int node_run(const struct config *config)
     free(n);
     return node_exit_code(e);
 }
-
-static void ignore_wake(void *arg)
-{
-    (void)arg;
-}
-
-enum err node_create(const struct config *config, bool amnesiac, char *why, size_t why_len)
-{
-    struct genesis g;
-    struct address member;
-    struct storage *storage = NULL;
-    enum storage_verdict verdict;
-    TRY(keyfile_address(&member, config->key, why, why_len));
-    TRY(genesis_file_read(&g, config->genesis, why, why_len));
-    const struct storage_options o = {
-        .dir = config->dir,
-        .safety_dir = config->safety_dir[0] == '\0' ? NULL : config->safety_dir,
-        .genesis = genesis_hash(&g),
-        .member = member,
-        .create = true,
-        .create_amnesiac = amnesiac,
-        .wake = ignore_wake,
-    };
-    genesis_free(&g);
-    TRY(storage_open(&storage, &o, &verdict, why, why_len));
-    storage_close(storage);
-    return OK;
-}

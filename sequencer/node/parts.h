@@ -493,6 +493,7 @@ struct book {
     int head_label[3];
     int op_label[3];
     int when_label[3]; /* passed, current, ahead */
+    int stranger_label[2]; /* failed, refused */
 };
 
 void book_open(struct node *n);

@@ -288,8 +288,9 @@ enum err restart_core(struct node *n, char *why, size_t why_len)
     }
     if (err != OK) {
         snprintf(why, why_len,
-                 "the journal in %s/db does not fit together (%s); run `baton db check %s`",
-                 n->config->dir, err_text(err), n->config->dir);
+                 "the journal in %s/db does not fit together (%s); move that folder away and keep "
+                 "the file `safety`: the node fetches the chain again",
+                 n->config->dir, err_text(err));
     }
     free(j.vote);
     free(j.cert);

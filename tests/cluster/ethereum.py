@@ -149,10 +149,11 @@ def address(key):
 GWEI = 10**9
 
 
-def transfer(key, nonce, to, value, chain, max_fee=20 * GWEI, tip=GWEI):
-    """A type-2 transfer: (raw bytes as hex, hash as hex)."""
-    body = [chain, nonce, tip, max_fee, 21000, to, value, b"", []]
+def transfer(key, nonce, to, value, chain, max_fee=20 * GWEI, tip=GWEI, gas=21000, spoil=None):
+    """A type-2 transfer: (raw bytes as hex, hash as hex). `spoil` changes (r, s, parity)."""
+    body = [chain, nonce, tip, max_fee, gas, to, value, b"", []]
     r, s, parity = sign(key, keccak(b"\x02" + rlp(body)))
+    r, s, parity = spoil(r, s, parity) if spoil else (r, s, parity)
     raw = b"\x02" + rlp(body + [parity, r, s])
     return "0x" + raw.hex(), "0x" + keccak(raw).hex()
 

@@ -1,7 +1,9 @@
 """Bad words, bad files, bad bytes: one sentence with the place and the remedy, the right exit code,
 and nobody else is disturbed."""
 
+import functools
 import http.client
+import json
 import os
 import re
 import shutil
@@ -9,6 +11,7 @@ import socket
 import tempfile
 
 import cluster
+import ethereum
 from cluster import Devnet, baton, equal, require
 
 USAGE = [
@@ -120,11 +123,19 @@ def check_foreign_genesis(net):
 
 
 def check_port_in_use(net):
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        s.listen()
-        port = s.getsockname()[1]
-        one_sentence(node_of(net, 0, {"rpc": f"127.0.0.1:{port}"}), 2, str(port))
+    for key in ("rpc", "admin", "p2p"):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            s.listen()
+            port = s.getsockname()[1]
+            one_sentence(node_of(net, 0, {key: f"127.0.0.1:{port}"}), 2, f"{port}.*another port")
+
+
+def check_other_member(net):
+    """The folder of one member with the key of another."""
+    own = f"{net.dir}/node0"
+    one_sentence(node_of(net, 0, {"dir": f"{net.dir}/node1", "key": f"{own}/key.json",
+                                  "password": f"{own}/password"}), 3, r"node1.*belongs to member")
 
 
 def damage(path):
@@ -179,8 +190,63 @@ def check_hostile_bytes(net):
         raw_bytes(p2p_port, data)
     raw_bytes(p2p_port, b"\x16\x03\x01\xff\xff" + b"\x01" * 70000)
     equal(net.rpc[0].call("eth_chainId"), "0xa0ed", "node 0 afterwards")
+    cluster.wait(lambda: net.metrics(0)["baton_peer_strangers_total"] >= 5, 5,
+                 "what failed at the peers' port is counted")
+    with open(net.ready["nodes"][0]["log"]) as f:
+        told = [line for line in f if "127.0.0.1" in line and '"level":"warn"' in line]
+    require(len(told) <= 2, f"one address is told of again and again: {told}")
     net.wait_blocks(3)
     equal(len([p for p in net.pids.values() if p]), 4, "nodes that run")
+
+
+def transactions(key, to):
+    """(what is wrong, raw bytes, words of geth's answer); the account's nonce is 0."""
+    make = functools.partial(ethereum.transfer, key, to=to, value=1, chain=41197)
+    spoilt = {"r is 0": lambda r, s, v: (0, s, v), "s is 0": lambda r, s, v: (r, 0, v),
+              "high s": lambda r, s, v: (r, ethereum.N - s, v ^ 1),
+              "r too large": lambda r, s, v: (ethereum.N, s, v)}
+    for what, spoil in spoilt.items():
+        yield what, make(0, spoil=spoil)[0], "invalid sender"
+    yield "another chain", make(0, chain=1)[0], "invalid chain id for signer: have 1 want 41197"
+    yield "gas below 21000", make(0, gas=20999)[0], "intrinsic gas too low"
+    yield "gas above a block's", make(0, gas=60000001)[0], "exceeds block gas limit"
+    yield "more than the balance", make(0, value=10**30)[0], "insufficient funds for gas * price + value"
+    yield "tip above the fee", make(0, max_fee=1, tip=2)[0], "max priority fee per gas higher than max fee per gas"
+    good = make(0)[0]
+    yield "a byte short", good[:-2], "rlp: "
+    yield "a byte long", good + "00", "rlp: "
+    yield "no list", "0x0280", "rlp: "
+    yield "type 5", "0x05" + good[4:], "transaction type not supported"
+    yield "nothing", "0x", "typed transaction too short"
+
+
+def check_transactions(net):
+    """geth's words and code for each, and the connection lives: a good one is taken on it at last."""
+    account, to = net.ready["accounts"][6], bytes(19) + b"\x01"
+    key = int(account["privateKey"], 16)
+    c = http.client.HTTPConnection("127.0.0.1", net.base, timeout=5)
+
+    def send(raw):
+        c.request("POST", "/", json.dumps({"jsonrpc": "2.0", "id": 1, "params": [raw],
+                                           "method": "eth_sendRawTransaction"}),
+                  {"Content-Type": "application/json"})
+        equal(c.sock.getsockname(), own, "the connection")
+        return json.loads(c.getresponse().read())
+
+    def refused(what, raw, words):
+        error = send(raw).get("error", {})
+        equal(error.get("code"), -32000, f"code for {what} ({error})")
+        require(words in error["message"], f"{what}: `{error['message']}`, expected `{words}`")
+
+    c.connect()
+    own = c.sock.getsockname()
+    for case in transactions(key, to):
+        refused(*case)
+    good, tx = ethereum.transfer(key, 0, to, 1, 41197)
+    equal(send(good).get("result"), tx, "a good one on the same connection")
+    cluster.wait(lambda: net.rpc[0].try_call("eth_getTransactionReceipt", tx), 5, "its receipt")
+    refused("a used nonce", ethereum.transfer(key, 0, to, 2, 41197)[0], "nonce too low")
+    c.close()
 
 
 def check_hostile_documents(net):
@@ -192,7 +258,7 @@ def check_hostile_documents(net):
         equal(status, 413, "a body of 6 MiB")
     except (ConnectionError, http.client.HTTPException):
         pass  # closed before all of it was read: as good
-    for document in ([], 5, "x", {"id": 1}, [1, 2], {"jsonrpc": "2.0", "method": 5, "id": 1}):
+    for document in ([], 5, "x", None, {"id": 1}, [1, 2], {"jsonrpc": "2.0", "method": 5, "id": 1}):
         answer = rpc.post(document)
         answer = answer[0] if isinstance(answer, list) else answer
         equal(answer["error"]["code"], -32600, f"code for {document!r}")
@@ -218,12 +284,12 @@ def run(check):
     with check("bad_help"):
         check_help()
     with Devnet() as net:
-        for test in (check_chaos_words, check_second_process, check_hostile_bytes,
-                     check_hostile_documents):
+        for test in (check_chaos_words, check_second_process, check_transactions,
+                     check_hostile_bytes, check_hostile_documents):
             with check("bad_" + test.__name__[len("check_"):]):
                 test(net)
         net.stop()
         for test in (check_config, check_files, check_foreign_genesis, check_port_in_use,
-                     check_damage):
+                     check_other_member, check_damage):
             with check("bad_" + test.__name__[len("check_"):]):
                 test(net)

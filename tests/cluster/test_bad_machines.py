@@ -56,6 +56,11 @@ def log_has(net, index, pattern):
         return any(re.search(pattern, line) for line in f)
 
 
+def kill_node(net, index):
+    net.chaos("kill", index, wait_for_heads=False)
+    wait(lambda: net.pids[index] is None, 10, f"node {index} is down")
+
+
 def signers(net, node):
     number = net.rpc[node].call("eth_blockNumber")
     return net.rpc[node].call("baton_getCertificate", number)["signers"]
@@ -134,8 +139,7 @@ def check_disk_full(net, words):
     net.wait_ready(index)
     check_unwritable(net, index, lambda: fill(filler), lambda: os.remove(filler), "disk is full")
     # What it wrote since is as good as ever.
-    net.chaos("kill", index, wait_for_heads=False)
-    wait(lambda: net.pids[index] is None, 10, f"node {index} is down")
+    kill_node(net, index)
     net.restart(index)
     signs_again(net, index)
 
@@ -190,8 +194,7 @@ def twin_of(net, index):
 def check_two_copies(net):
     """The second is refused, the first signs nothing more and says why; a restart ends it."""
     index = 3
-    net.chaos("kill", index, wait_for_heads=False)
-    wait(lambda: net.pids[index] is None, 10, f"node {index} is down")
+    kill_node(net, index)
     config = twin_of(net, index)
     net.restart(index)
     signs_again(net, index)
@@ -205,10 +208,41 @@ def check_two_copies(net):
     equal(net.metrics(index)["baton_votes_total"], votes, "votes beside a second process")
     require(index not in signers(net, 0), f"node {index} is in a certificate")
     net.check_no_evidence()
-    net.chaos("kill", index, wait_for_heads=False)
-    wait(lambda: net.pids[index] is None, 10, f"node {index} is down")
+    kill_node(net, index)
     net.restart(index)
     signs_again(net, index)
+
+
+# ---- a lost folder --------------------------------------------------------------------------------
+
+def observes(net, index):
+    """Amnesiac, and with the whole chain fetched again."""
+    wait_reason(net, index, "amnesiac", "signs nothing until the others")
+    net.wait_level(index)
+    require(net.rpc[index].call("eth_getBlockByNumber", "0x1", False), "the first block")
+
+
+def check_lost_folder(net):
+    """What the sentences of a refused start advise is possible, and nothing is signed by it."""
+    index = 0
+    folder = f"{net.dir}/node{index}"
+    kill_node(net, index)
+    shutil.rmtree(f"{folder}/db")
+    net.chaos("restart", index, wait_for_heads=False)
+    observes(net, index)
+    kill_node(net, index)
+    shutil.rmtree(f"{folder}/db")
+    os.remove(f"{folder}/safety")
+    done = cluster.baton("node", "--config", f"{folder}/node.yaml", limit_s=20)
+    equal(done.code, 2, f"exit code without files ({done.err.strip()!r})")
+    require("`baton genesis init`" in done.err and "--lost" in done.err, done.err)
+    done = cluster.baton("genesis", "init", "--genesis", f"{net.dir}/genesis.json", "--dir", folder,
+                         "--lost")
+    equal(done.code, 0, f"genesis init --lost ({done.err.strip()!r})")
+    net.chaos("restart", index, wait_for_heads=False)
+    observes(net, index)
+    net.wait_blocks(4, node=1)
+    require(index not in signers(net, 1), f"node {index} is in a certificate")
 
 
 # ---- what operators are told ---------------------------------------------------------------------
@@ -233,8 +267,7 @@ def check_takeovers(net):
     equal([i["number"] for i in kept], list(range(len(kept))), "their numbers")
     equal(net.status(seen)["takeovers"], len(kept), "takeovers in the status")
     net.wait_blocks(2)
-    net.chaos("kill", seen, wait_for_heads=False)
-    wait(lambda: net.pids[seen] is None, 10, f"node {seen} is down")
+    kill_node(net, seen)
     net.restart(seen)
     again = net.rpc[seen].call("baton_incidents", 0, 1000)
     equal(again[:len(kept)], kept, "incidents after a restart")
@@ -269,6 +302,8 @@ def run(check):
         else:
             with check("machines_disk_full"):
                 check_disk_full(net, words)
+        with check("machines_lost_folder"):
+            check_lost_folder(net)
         with check("machines_audit"):
             net.audit()
             net.check_no_evidence()

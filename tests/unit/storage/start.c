@@ -76,7 +76,7 @@ static void new_member(void **state)
 {
     struct room *r = *state;
     assert_int_equal(room_try_open(r, false), ERR_NOT_FOUND);
-    assert_non_null(strstr(r->why, "baton join"));
+    assert_non_null(strstr(r->why, "--lost"));
     room_open(r, true);
     assert_int_equal(r->verdict, STORAGE_NEVER_SIGNED);
     assert_int_equal(storage_sequence(r->s), 0);
