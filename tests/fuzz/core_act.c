@@ -282,11 +282,58 @@ static void act_bundle(struct core_run *r, struct bytes *in)
     hear(r, from, &m);
 }
 
-/* The turns between parent and block, as the system section lists them. */
-static size_t put_system(uint8_t out[CORE_SYSTEM], const struct header *p, uint64_t slot, bool list)
+/* ---- notices --------------------------------------------------------------------------------- */
+
+static struct ready_notice make_ready(struct core_run *r, int member, const struct block_head *b)
 {
+    const struct epoch_config *c = &r->config.epoch;
+    struct ready_notice n = {.epoch = c->epoch, .member = (uint8_t)member, .slot = b->header.slot,
+                             .block = b->hash};
+    struct hash digest = ready_digest(c, &n);
+    sign(&n.signature, &c->member[member].address, &digest);
+    return n;
+}
+
+static struct leave_notice make_leave(struct core_run *r, int member, uint64_t turn)
+{
+    const struct epoch_config *c = &r->config.epoch;
+    struct leave_notice n = {.epoch = c->epoch, .member = (uint8_t)member, .from_turn = turn};
+    struct hash digest = leave_digest(c, &n);
+    sign(&n.signature, &c->member[member].address, &digest);
+    return n;
+}
+
+static void act_notice(struct core_run *r, struct bytes *in)
+{
+    struct message m = {.kind = MSG_NOTICES};
+    int from = script_peer(r, in);
+    uint8_t how = script_u8(in);
+    m.u.notices.has_ready = (how & 1) != 0;
+    m.u.notices.has_leave = (how & 2) != 0;
+    if (m.u.notices.has_ready) {
+        m.u.notices.ready = make_ready(r, (how & 4) != 0 ? how >> 6 : from, script_block(r, in));
+        m.u.notices.ready.signature.b[40] ^= (how & 8) != 0;
+    }
+    if (m.u.notices.has_leave) {
+        m.u.notices.leave = make_leave(r, from, script_slot(r, in) / TURN_SLOTS);
+    }
+    hear(r, from, &m);
+}
+
+/* ---- blocks ---------------------------------------------------------------------------------- */
+
+/* The turns between parent and block, as the system section lists them. */
+static size_t put_system(struct core_run *r, uint8_t out[CORE_SYSTEM], const struct block_head *parent,
+                         uint64_t slot, uint8_t twist)
+{
+    const struct header *p = &parent->header;
+    bool list = (twist & 0x80) == 0;
     struct skipped_turn skipped[16];
-    struct system_parts parts = {.skipped = skipped};
+    struct ready_notice ready = make_ready(r, twist & 3, parent);
+    struct leave_notice leave = make_leave(r, twist >> 2 & 3, slot / TURN_SLOTS + 1);
+    struct system_parts parts = {.skipped = skipped, .notices = &ready, .leaves = &leave,
+                                 .notices_n = (twist & 0x30) == 0x10,
+                                 .leaves_n = (twist & 0x30) == 0x20};
     bool rest = p->slot != 0 && p->slot % TURN_SLOTS != 0 && (p->flags & FLAG_LAST) == 0;
     uint64_t t = p->slot == 0 ? 0 : (p->slot - 1) / TURN_SLOTS + (rest ? 0 : 1);
     for (; list && t < (slot - 1) / TURN_SLOTS && parts.skipped_n < 16; t++, rest = false) {
@@ -304,7 +351,7 @@ static struct block_head *make_block(struct core_run *r, const struct block_head
     struct core_block *b = &r->block[r->blocks];
     const struct header *p = &parent->header;
     struct header *h = &b->head.header;
-    size_t n = put_system(b->system, p, slot, (twist & 0x80) == 0);
+    size_t n = put_system(r, b->system, parent, slot, twist);
     *h = (struct header){.chain_id = p->chain_id, .genesis = p->genesis, .epoch = p->epoch,
                          .config = p->config, .slot = slot, .flags = flags & 3,
                          .parent_slot = p->slot, .parent = parent->hash, .height = p->height + 1,
@@ -491,6 +538,6 @@ void core_run_act(struct core_run *r, struct bytes *script)
     static void (*const acts[])(struct core_run *, struct bytes *) = {
         act_time,   act_propose,  act_body,   act_executed, act_vote,    act_bundle,
         act_built,  act_persisted, act_peer,  act_health,   act_status,  act_repeat,
-        act_latency, act_amnesia, act_bytes,  act_fail};
+        act_latency, act_amnesia, act_bytes,  act_fail,     act_notice};
     acts[script_u8(script) % (sizeof acts / sizeof acts[0])](r, script);
 }

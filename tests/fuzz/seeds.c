@@ -107,6 +107,7 @@ static void seeds_of_txs(void)
         body_write(body, tx, n);
         seed_put("body", n == 0 ? "none" : n == 2 ? "two" : "four", bytes_of(body, body_size(tx, n)));
     }
+    seeds_of_batches(bytes_of(body, body_size(tx, 4)), tx[0]);
     seed_put("rlp", "deep", bytes_of("\xc4\xc3\xc2\xc1\x80\x83""cat", 9));
 }
 
@@ -124,23 +125,6 @@ static void seeds_of_blocks(void)
     b.body.n = 0;
     DEMAND(stored_block_encode(out, sizeof out, &n, &b) == OK);
     seed_put("block", "bare", bytes_of(out, n));
-}
-
-static void seeds_of_system(void)
-{
-    uint8_t out[4096];
-    size_t n = 0;
-    struct skipped_turn skipped[2] = {{3, 25}, {4, 33}};
-    struct ready_notice notice = {.epoch = 3, .member = 2, .slot = 77};
-    struct leave_notice leave = {.epoch = 3, .member = 1, .from_turn = 12};
-    struct system_parts parts = {skipped, 2, &notice, 1, &leave, 1};
-    sample_fill(&sample, notice.block.b, 32);
-    DEMAND(system_encode(out, sizeof out, &n, &parts) == OK);
-    seed_put("system", "full", bytes_of(out, n));
-    parts = (struct system_parts){0};
-    DEMAND(system_encode(out, sizeof out, &n, &parts) == OK);
-    seed_put("system", "empty", bytes_of(out, n));
-    seed_put("system", "evidence", bytes_of("\xcf\xc0\xc0\xc0\xc4\x83""abc\x86record", 16));
 }
 
 /* A vote of member `i` that holds. */
@@ -167,6 +151,37 @@ static struct certificate good_certificate(uint8_t kind)
         c.signature[i] = v.signature;
     }
     return c;
+}
+
+static struct evidence good_evidence(uint8_t first, uint8_t second)
+{
+    struct vote a = good_vote(1, first, 9);
+    struct vote b = good_vote(1, second, 9);
+    struct evidence e = {.member = 1, .slot = 9, .first_kind = first, .second_kind = second,
+                         .first = a.block, .second = b.block, .first_signature = a.signature,
+                         .second_signature = b.signature};
+    evidence_sort(&e);
+    return e;
+}
+
+static void seeds_of_system(void)
+{
+    uint8_t out[4096];
+    size_t n = 0;
+    struct skipped_turn skipped[2] = {{3, 25}, {4, 33}};
+    struct ready_notice notice = {.epoch = 3, .member = 2, .slot = 77};
+    struct leave_notice leave = {.epoch = 3, .member = 1, .from_turn = 12};
+    struct evidence evidence = good_evidence(VOTE_SKIP, VOTE_FINALIZE);
+    struct system_parts parts = {.skipped = skipped, .skipped_n = 2, .notices = &notice,
+                                 .notices_n = 1, .leaves = &leave, .leaves_n = 1,
+                                 .evidence = &evidence, .evidence_n = 1};
+    sample_fill(&sample, notice.block.b, 32);
+    DEMAND(system_encode(out, sizeof out, &n, &parts) == OK);
+    seed_put("system", "full", bytes_of(out, n));
+    parts = (struct system_parts){0};
+    DEMAND(system_encode(out, sizeof out, &n, &parts) == OK);
+    seed_put("system", "empty", bytes_of(out, n));
+    seed_put("system", "record", bytes_of("\xcb\xc0\xc0\xc0\xc0\x86record", 12));
 }
 
 static void seeds_of_records(void)
@@ -270,8 +285,8 @@ static void seeds_of_tls(void)
     seed_put("tls", "hello", bytes_of(out, n + 1));
     tls_free(t);
     tls_context_free(c);
-    static const uint8_t talk[] = {0, 112, 0, 1, 0, 112, 0, 1, 0, 2, 100, 3, 90, 112, 0, 1, 0, 2, 5};
-    static const uint8_t twist[] = {0, 112, 0, 1, 0, 112, 0, 2, 100, 116, 7, 3, 9, 118, 1, 117, 1};
+    static const uint8_t talk[] = {7, 112, 0, 1, 0, 112, 0, 1, 0, 2, 100, 3, 90, 112, 0, 1, 0, 2, 5};
+    static const uint8_t twist[] = {7, 112, 0, 1, 0, 112, 0, 2, 100, 116, 7, 3, 9, 118, 1, 117, 1};
     seed_put("tls", "talk", bytes_of(talk, sizeof talk));
     seed_put("tls", "twist", bytes_of(twist, sizeof twist));
 }

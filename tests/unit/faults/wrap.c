@@ -23,6 +23,11 @@ bool fault_disarm(void)
     return left == 0;
 }
 
+bool fault_has_struck(void)
+{
+    return left == 0;
+}
+
 bool fault_strikes(enum fault_kind kind)
 {
     if (armed != (int)kind) {

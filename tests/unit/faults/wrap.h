@@ -13,6 +13,7 @@ enum fault_kind { FAULT_MEMORY = 1, FAULT_WRITE, FAULT_SYNC, FAULT_COMMIT, FAULT
 void fault_arm(enum fault_kind kind, uint64_t k, bool lasting);
 /* No failure from here on; true: the armed one struck. */
 bool fault_disarm(void);
+bool fault_has_struck(void);
 /* For what stands in for a system call: counts one, true: it must fail. */
 bool fault_strikes(enum fault_kind kind);
 
