@@ -118,6 +118,11 @@ static void print_reasons(const struct json_object *self)
         printf("%s%s", i == 0 ? " (" : ", ", text != NULL ? text : "?");
     }
     puts(doc_length(reasons) > 0 ? ")" : "");
+    struct json_object *details = doc_member(self, "details");
+    for (size_t i = 0; i < doc_length(details); i++) {
+        const char *text = json_object_get_string(json_object_array_get_idx(details, i));
+        printf("  %s\n", text != NULL ? text : "?");
+    }
 }
 
 static void print_status(const struct json_object *s)
