@@ -1,5 +1,6 @@
 /* Blocks above the last delivered final one: what is here, what is proved, what was executed. */
 #include "consensus/core.h"
+#include "proto/keccak.h"
 
 struct block_record *block_root(struct core *c)
 {
@@ -152,6 +153,13 @@ struct block_record *block_learn(struct core *c, const struct block_head *head, 
     }
     if (head->header.slot <= block_root(c)->head.header.slot ||
         head->header.epoch != c->epoch->epoch) {
+        return NULL;
+    }
+    /* The section is not in the block's hash, its root is: with another one beside the header the
+     * block would be judged invalid here for good, whoever made it. */
+    struct hash root = keccak256(head->system.p, head->system.n);
+    if (!hash_equal(&root, &head->header.system_root)) {
+        effect_ban(c, from, "a block with a system section that is not its own");
         return NULL;
     }
     struct slot_record *r = slot_get(c, head->header.slot);
