@@ -23,9 +23,9 @@ static void sign(struct signature *out, const struct address *a, const struct ha
 
 static bool core_sign(void *ctx, struct signature *out, const struct hash *digest)
 {
-    const struct core_run *r = ctx;
+    struct core_run *r = ctx;
     sign(out, &r->config.epoch.member[r->config.self].address, digest);
-    return true;
+    return ++r->signatures != r->fail_signature;
 }
 
 static bool core_recover(void *ctx, struct address *out, const struct signature *sig,
@@ -72,7 +72,7 @@ void core_run_start(struct core_run *r, uint8_t how)
     char why[256];
     r->now_us = 1000000 * (uint64_t)MS;
     r->wall_ms = 1700000000000;
-    r->build = 0;
+    r->build = r->signatures = r->writes = r->answers = 0;
     memset(&r->config, 0, sizeof r->config);
     r->config.epoch = *fuzz_epoch();
     struct epoch_params *p = &r->config.epoch.params;
@@ -97,6 +97,8 @@ void core_run_end(struct core_run *r)
 {
     message_arena_free(&r->arena);
 }
+
+static void step(struct core_run *r, struct event *e);
 
 /* ---- effects --------------------------------------------------------------------------------- */
 
@@ -123,12 +125,25 @@ static void keep_block(struct core_run *r, const struct block_head *head)
     b->head.system = bytes_of(b->system, head->system.n);
 }
 
+/* The disk that fails does so with its k-th write, at once. */
+static void on_write(struct core_run *r)
+{
+    struct event e = {.kind = EVENT_WRITE_FAILED, .peer = -1};
+    if (++r->writes == r->fail_write) {
+        r->oracle.write_failed = true;
+        step(r, &e);
+    }
+}
+
 static void step(struct core_run *r, struct event *e)
 {
+    bool writes = false;
     e->now_us = r->now_us;
     e->wall_ms = r->wall_ms;
     core_step(r->core, e, &r->out);
     oracle_effects(&r->oracle, r->core, &r->out);
+    r->oracle.silent |= r->oracle.write_failed;
+    r->oracle.silent |= r->fail_signature != 0 && r->signatures >= r->fail_signature;
     for (uint32_t i = 0; i < r->out.n; i++) {
         const struct effect *f = &r->out.effect[i];
         if (f->kind == EFFECT_BUILD) {
@@ -136,6 +151,10 @@ static void step(struct core_run *r, struct event *e)
         } else if (f->kind == EFFECT_SEND && f->u.send.message->kind == MSG_PROPOSAL) {
             keep_block(r, &f->u.send.message->u.proposal.head);
         }
+        writes |= f->kind == EFFECT_PERSIST;
+    }
+    if (writes) {
+        on_write(r);
     }
 }
 
@@ -480,7 +499,8 @@ static void act_executed(struct core_run *r, struct bytes *in)
     struct event e = {.kind = EVENT_EXECUTED, .peer = -1};
     e.u.executed.block = script_block(r, in)->hash;
     uint8_t how = script_u8(in);
-    e.u.executed.verdict = (how & 15) == 15 ? VERDICT_INVALID : VERDICT_VALID;
+    bool fails = ++r->answers == r->fail_answer;
+    e.u.executed.verdict = fails || (how & 15) == 15 ? VERDICT_INVALID : VERDICT_VALID;
     e.u.executed.took_us = (uint64_t)how * 1000;
     step(r, &e);
 }
@@ -489,7 +509,8 @@ static void act_built(struct core_run *r, struct bytes *in)
 {
     struct event e = {.kind = EVENT_BUILT, .peer = -1};
     uint8_t how = script_u8(in);
-    e.u.built = (struct built_payload){.ok = (how & 7) != 7, .build = r->build - (how >> 6),
+    bool fails = ++r->answers == r->fail_answer;
+    e.u.built = (struct built_payload){.ok = !fails && (how & 7) != 7, .build = r->build - (how >> 6),
                                        .body_len = 64, .txs = how & 1};
     memset(e.u.built.payload.b, how, 32);
     e.u.built.payload.b[0] = (uint8_t)r->build;

@@ -7,7 +7,7 @@ void oracle_start(struct oracle *o, const struct core_config *config)
     o->self = config->self;
     o->turn_slots = config->epoch.params.turn_slots;
     o->sequence = o->persisted = 0;
-    o->write_failed = false;
+    o->write_failed = o->silent = false;
     o->votes = 0;
     o->head = header_hash(&config->anchor);
     o->head_slot = o->head_height = 0;
@@ -34,7 +34,7 @@ static void check_pair(const struct oracle *o, const struct vote *old, const str
 
 static void on_vote(struct oracle *o, const struct vote *v, uint64_t sequence)
 {
-    DEMAND(o->self >= 0 && v->signer == o->self && v->slot >= 1);
+    DEMAND(!o->silent && o->self >= 0 && v->signer == o->self && v->slot >= 1);
     DEMAND((v->kind == VOTE_SKIP) == hash_is_zero(&v->block));
     for (uint32_t i = 0; i < o->votes; i++) {
         check_pair(o, &o->vote[i].vote, v);

@@ -18,6 +18,7 @@ struct oracle {
     uint64_t sequence;  /* of the last write */
     uint64_t persisted; /* of the last write that is durable */
     bool write_failed;  /* since then nothing is durable */
+    bool silent;        /* signer or disk failed: no vote may follow */
     uint32_t votes;
     struct oracle_vote vote[ORACLE_VOTES];
     struct hash head; /* the last final block */
