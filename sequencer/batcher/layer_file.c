@@ -14,7 +14,7 @@
 #include "sequencer/batcher/auth.h"
 #include "sequencer/batcher/layer_file_scan.h"
 
-enum { PIECE = 1 << 20, FILE_MAX = 1 << 26 };
+enum { PIECE = 1 << 20, READ_BYTES = 1 << 14, FILE_MAX = 1 << 26 };
 
 struct layer_file {
     char dir[PATH_MAX];
@@ -107,8 +107,8 @@ static enum err read_whole(int dir, const char *name, struct buffer *out)
     }
     enum err e = OK;
     for (ssize_t got = 1; got != 0 && e == OK;) {
-        uint8_t *to = buffer_room(out, PIECE);
-        got = to != NULL ? read(fd, to, PIECE) : 0;
+        uint8_t *to = buffer_room(out, READ_BYTES);
+        got = to != NULL ? read(fd, to, READ_BYTES) : 0;
         if (to == NULL) {
             e = out->bad;
         } else if (got < 0 && errno != EINTR) {

@@ -7,6 +7,7 @@
 #include "sequencer/cli/doc.h"
 #include "sequencer/cli/options.h"
 #include "sequencer/cli/verify.h"
+#include "sequencer/cli/verify_batches.h"
 #include "sequencer/node/genesis_file.h"
 
 typedef enum err (*verify_fn)(struct header *target, const struct epoch_config *c,
@@ -17,14 +18,20 @@ struct verify_options {
     bool json;
 };
 
+/* The genesis is to be freed, also after a failure. */
+static enum err read_genesis(struct genesis *g, struct epoch_config *out, const char *path,
+                             char *why, size_t why_len)
+{
+    char warning[256];
+    *g = (struct genesis){0};
+    TRY(genesis_file_read(g, path, why, why_len));
+    return genesis_epoch_config(out, g, warning, sizeof warning);
+}
+
 static enum err read_config(struct epoch_config *out, const char *path, char *why, size_t why_len)
 {
-    struct genesis g = {0};
-    char warning[256];
-    enum err e = genesis_file_read(&g, path, why, why_len);
-    if (e == OK) {
-        e = genesis_epoch_config(out, &g, warning, sizeof warning);
-    }
+    struct genesis g;
+    enum err e = read_genesis(&g, out, path, why, why_len);
     genesis_free(&g);
     return e;
 }
@@ -75,6 +82,61 @@ static int run(const struct verify_options *o, verify_fn verify, const char *fil
     return CLI_DONE;
 }
 
+/* ---- batches ------------------------------------------------------------------------------------ */
+
+enum { PROGRESS_SEGMENTS = 100 };
+
+static void progress(void *arg, const struct batches_seen *seen)
+{
+    const struct verify_options *o = arg;
+    if (!o->json && seen->segments % PROGRESS_SEGMENTS == 0) {
+        fprintf(stderr, "%" PRIu64 " segments, block %" PRIu64 "\n", seen->segments, seen->head);
+    }
+}
+
+static void report_batches(const struct verify_options *o, const struct batches_seen *seen)
+{
+    char hash[HEX_SIZE(32)];
+    hex_encode(hash, seen->payload.b, 32);
+    if (!o->json) {
+        printf("ok: %" PRIu64 " segments, %" PRIu64 " blocks, %" PRIu64
+               " transactions; head %" PRIu64 " %s\n",
+               seen->segments, seen->blocks, seen->txs, seen->head, hash);
+        return;
+    }
+    struct json_object *doc = json_object_new_object();
+    doc_put(doc, "ok", json_object_new_boolean(1));
+    doc_put_u64(doc, "segments", seen->segments);
+    doc_put_u64(doc, "blocks", seen->blocks);
+    doc_put_u64(doc, "transactions", seen->txs);
+    doc_put_u64(doc, "number", seen->head);
+    doc_put_text(doc, "hash", hash);
+    doc_print_line(doc);
+    json_object_put(doc);
+}
+
+static int run_batches(struct verify_options *o, const char *dir)
+{
+    struct genesis g;
+    struct epoch_config config;
+    struct batches_seen seen;
+    char why[1024] = "";
+    enum err e = read_genesis(&g, &config, o->genesis, why, sizeof why);
+    if (e != OK) {
+        genesis_free(&g);
+        return cli_fail(cli_exit_of(e), "verify: %s", *why != '\0' ? why : err_text(e));
+    }
+    e = verify_batches(&seen, dir, &g, &config, progress, o, why, sizeof why);
+    genesis_free(&g);
+    if (e == OK) {
+        report_batches(o, &seen);
+        return CLI_DONE;
+    }
+    return cli_fail(e == ERR_NOT_FOUND && seen.segments == 0 ? CLI_USAGE : CLI_FAILED,
+                    "verify: %s; what came before holds, up to block %" PRIu64,
+                    *why != '\0' ? why : err_text(e), seen.head);
+}
+
 int cmd_verify(int argc, char **argv)
 {
     struct verify_options o = {.genesis = "genesis.json"};
@@ -84,18 +146,22 @@ int cmd_verify(int argc, char **argv)
         {"json", OPTION_FLAG, &o.json, "", 0, 0, "as JSON"},
     };
     const struct command_line line = {
-        "verify", "certificate FILE | receipt FILE [--genesis FILE]",
-        "Checks a document of baton_getCertificate or baton_getReceiptProof offline. Exit code 1\n"
-        "and a sentence where it does not hold.",
+        "verify", "certificate FILE | receipt FILE | batches DIR [--genesis FILE]",
+        "Checks a document of baton_getCertificate or baton_getReceiptProof offline, or rebuilds the\n"
+        "chain from the batches in a folder. Exit code 1 and a sentence where it does not hold.",
         table, sizeof table / sizeof table[0]};
     int code = options_read(&line, argc, argv, &words);
     if (code >= 0) {
         return code;
     }
     const char *what = words.n > 0 ? words.word[0] : "";
+    if (strcmp(what, "batches") == 0 && words.n == 2) {
+        return run_batches(&o, words.word[1]);
+    }
     bool certificate = strcmp(what, "certificate") == 0;
     if ((!certificate && strcmp(what, "receipt") != 0) || words.n != 2) {
-        return cli_fail(CLI_USAGE, "verify: expected `certificate FILE` or `receipt FILE`");
+        return cli_fail(CLI_USAGE, "verify: expected `certificate FILE`, `receipt FILE` or "
+                                   "`batches DIR`");
     }
     return run(&o, certificate ? verify_certificate : verify_receipt, words.word[1]);
 }
