@@ -3,13 +3,14 @@
  * A user's transaction is acknowledged when it is durable at members of weight A (CONSENSUS 1). */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <utlist.h>
 
 #include "proto/keccak.h"
 #include "sequencer/node/parts.h"
 
 /* Peers' transactions first: someone waits for our copy of each, and paid for its check already. */
-enum { SLICE = 32, WORKS = 8 };
+enum { SLICE = 32, WORKS_MAX = 8, WORKER_NICE = 5 };
 
 struct intake_work {
     uv_work_t work;
@@ -54,6 +55,8 @@ void intake_open(struct node *n)
     queue_open(&in->own);
     queue_open(&in->admitted);
     in->batch_end = &in->batch;
+    unsigned cores = uv_available_parallelism();
+    in->works_most = cores < WORKS_MAX ? cores + 1 : WORKS_MAX;
 }
 
 /* ---- received -------------------------------------------------------------------------------- */
@@ -246,9 +249,21 @@ static void recovered(struct node *n, struct intake_tx *t)
     }
 }
 
+/* Where cores are scarce, blocks and votes go before new transactions: else a node accepts more
+ * and more and confirms less and less. Linux keeps the priority of each thread by itself. */
+static void step_back(void)
+{
+    static _Thread_local bool done;
+    if (!done) {
+        done = true;
+        (void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + WORKER_NICE);
+    }
+}
+
 static void work_run(uv_work_t *work)
 {
     struct intake_work *w = work->data;
+    step_back();
     for (uint32_t i = 0; i < w->n; i++) {
         recover(w->tx[i], w->node->epoch.chain_id);
     }
@@ -310,7 +325,7 @@ static void dispatch(struct node *n)
         recover_here(n);
         return;
     }
-    while (in->works < WORKS && (in->peers.n > 0 || in->own.n > 0)) {
+    while (in->works < in->works_most && (in->peers.n > 0 || in->own.n > 0)) {
         struct intake_work *w = calloc(1, sizeof *w);
         if (w == NULL) {
             return; /* they wait for the next turn */

@@ -350,6 +350,7 @@ struct intake_queue {
 struct intake {
     struct intake_queue peers, own; /* not yet looked at; what others acknowledged goes first */
     uint32_t working, works;        /* transactions and pieces of work at the workers */
+    uint32_t works_most;            /* keeps all cores busy, and no more */
     struct intake_wait *wait, *asking; /* by hash; those of them that nobody was told of yet */
     uint32_t unanswered;
     struct intake_queue admitted; /* to be stored and sent with the next write */

@@ -1,0 +1,343 @@
+/* A transaction's way in: checked once, refused before it costs anything, stored in few writes,
+ * acknowledged by durable copies only. Peers are played by their messages. */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "node_kit.h"
+#include "sequencer/node/genesis_file.h"
+#include "sequencer/node/parts.h"
+
+enum { RAW = 160, MANY = 600, PEER = 1, SLICE = 32, WRITE_US = 8000, REPEAT_US = 500000 };
+
+struct answer {
+    uint32_t n;
+    int code;
+    char text[128];
+    struct hash hash;
+};
+
+struct world {
+    struct kit_dir dir;
+    struct node *n;
+    struct answer answer;
+    uint8_t raw[RAW];
+    size_t raw_n;
+};
+
+static void wake(void *arg)
+{
+    struct node *n = arg;
+    uv_async_send(&n->storage_wake);
+}
+
+static void woken(uv_async_t *async)
+{
+    store_drain(async->data);
+}
+
+static void rich(void *ctx, const struct address *a, uint64_t *nonce, struct u256 *balance)
+{
+    (void)ctx;
+    (void)a;
+    *nonce = 0;
+    *balance = u256_from_u64(UINT64_MAX);
+}
+
+static void no_base_fee(void *ctx, struct u256 *out)
+{
+    (void)ctx;
+    *out = u256_from_u64(0);
+}
+
+static void open_node(struct world *w)
+{
+    struct genesis g;
+    char why[256];
+    enum storage_verdict verdict;
+    struct node *n = w->n;
+    kit_genesis(&g);
+    assert_int_equal(genesis_epoch_config(&n->epoch, &g, why, sizeof why), OK);
+    assert_int_equal(uv_loop_init(&n->loop), 0);
+    assert_int_equal(uv_async_init(&n->loop, &n->storage_wake, woken), 0);
+    n->storage_wake.data = n;
+    const struct storage_options o = {.dir = w->dir.path,
+                                      .genesis = n->epoch.genesis,
+                                      .member = g.member[0].address,
+                                      .create = true,
+                                      .wake = wake,
+                                      .wake_arg = n};
+    assert_int_equal(storage_open(&n->storage, &o, &verdict, why, sizeof why), OK);
+    genesis_free(&g);
+    n->metrics = metrics_create();
+    assert_non_null(n->metrics);
+    const struct mempool_options pool = {.chain_id = n->epoch.chain_id,
+                                         .gas_limit = n->epoch.params.gas_limit,
+                                         .chain = {.account = rich, .base_fee = no_base_fee}};
+    assert_int_equal(mempool_create(&n->mempool, &pool), OK);
+    n->driver.held_end = &n->driver.held;
+    intake_open(n);
+}
+
+static int setup(void **state)
+{
+    struct world *w = calloc(1, sizeof *w);
+    assert_non_null(w);
+    kit_dir_make(&w->dir);
+    w->n = calloc(1, sizeof *w->n);
+    assert_non_null(w->n);
+    open_node(w);
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+    struct node *n = w->n;
+    while (n->intake.working > 0) {
+        uv_run(&n->loop, UV_RUN_ONCE);
+    }
+    intake_close(n);
+    storage_close(n->storage);
+    uv_close((uv_handle_t *)&n->storage_wake, NULL);
+    uv_run(&n->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&n->loop), 0);
+    mempool_destroy(n->mempool);
+    metrics_destroy(n->metrics);
+    kit_dir_remove(&w->dir);
+    free(n);
+    free(w);
+    return 0;
+}
+
+static void transfer(struct world *w, uint8_t sender, uint64_t nonce)
+{
+    struct secret_key key = {{0}};
+    key.b[0] = 1;
+    key.b[31] = sender;
+    const struct tx_request r = {.chain_id = w->n->epoch.chain_id,
+                                 .nonce = nonce,
+                                 .max_priority_fee = u256_from_u64(1),
+                                 .max_fee = u256_from_u64(2),
+                                 .gas = 21000,
+                                 .value = u256_from_u64(1)};
+    assert_int_equal(tx_sign(w->raw, sizeof w->raw, &w->raw_n, &r, &key), OK);
+}
+
+static void answered(void *arg, const struct rpc_verdict *v)
+{
+    struct answer *a = arg;
+    a->n++;
+    a->code = v->code;
+    a->hash = v->hash;
+    snprintf(a->text, sizeof a->text, "%s", v->message != NULL ? v->message : "");
+}
+
+static void submit(struct world *w)
+{
+    intake_submit(w->n, bytes_of(w->raw, w->raw_n), answered, &w->answer);
+}
+
+static void from_peer(struct world *w)
+{
+    struct bytes raw = bytes_of(w->raw, w->raw_n);
+    struct message m = {.kind = MSG_TXS};
+    m.u.txs.tx = &raw;
+    m.u.txs.txs = 1;
+    intake_from_peer(w->n, PEER, &m);
+}
+
+static void acknowledge(struct world *w, int member, struct hash hash)
+{
+    struct message m = {.kind = MSG_TX_ACK};
+    m.u.tx_ack.hash = &hash;
+    m.u.tx_ack.hashes = 1;
+    intake_acked(w->n, member, &m);
+}
+
+static size_t pool_count(const struct world *w)
+{
+    struct mempool_stats s;
+    mempool_get_stats(w->n->mempool, &s);
+    return s.count;
+}
+
+/* Until nothing waits, is checked or is being written. */
+static void settle(struct world *w)
+{
+    struct intake *in = &w->n->intake;
+    intake_turn(w->n);
+    while (in->own.n + in->peers.n + in->working + in->admitted.n > 0 || in->batch != NULL) {
+        in->credit_us = WRITE_US;
+        uv_run(&w->n->loop, in->working > 0 || in->batch != NULL ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+        intake_turn(w->n);
+    }
+}
+
+static void acknowledged_when_two_of_four_hold_it(void **state)
+{
+    struct world *w = *state;
+    transfer(w, 1, 0);
+    submit(w);
+    settle(w);
+    assert_int_equal(w->answer.n, 0); /* durable here, and nowhere else */
+    struct hash hash = w->n->intake.asking->hash;
+    acknowledge(w, PEER, hash);
+    assert_int_equal(w->answer.n, 1);
+    assert_int_equal(w->answer.code, 0);
+    assert_memory_equal(&w->answer.hash, &hash, sizeof hash);
+    assert_null(w->n->intake.asking);
+    acknowledge(w, 2, hash);
+    intake_final(w->n, &hash);
+    assert_int_equal(w->answer.n, 1);
+}
+
+static void a_known_one_is_not_checked_again(void **state)
+{
+    struct world *w = *state;
+    transfer(w, 1, 0);
+    submit(w);
+    settle(w);
+    w->answer.n = 0;
+    submit(w);
+    assert_int_equal(w->answer.n, 1); /* at once: no worker saw it */
+    assert_string_equal(w->answer.text, "already known");
+    assert_int_equal(w->n->intake.own.n, 0);
+}
+
+static void a_peers_repetition_is_answered_without_a_check(void **state)
+{
+    struct world *w = *state;
+    struct intake *in = &w->n->intake;
+    transfer(w, 1, 0);
+    from_peer(w);
+    assert_int_equal(in->peers.n, 1);
+    settle(w);
+    assert_int_equal(pool_count(w), 1);
+    from_peer(w);
+    assert_int_equal(in->peers.n, 0);
+    assert_int_equal(in->admitted.n, 1);
+    struct mempool_entry e;
+    assert_true(mempool_get(w->n->mempool, &in->admitted.first->tx.hash, &e));
+    assert_true(address_equal(&in->admitted.first->sender, &e.sender));
+    settle(w);
+    assert_int_equal(pool_count(w), 1);
+}
+
+static void junk(struct world *w, uint32_t i)
+{
+    store_be32(w->raw, i | 0x80000000);
+    w->raw_n = 100;
+}
+
+static void overload_is_refused_before_it_costs_anything(void **state)
+{
+    struct world *w = *state;
+    struct intake *in = &w->n->intake;
+    for (uint32_t i = 0; i < MANY; i++) {
+        junk(w, i);
+        submit(w);
+    }
+    assert_int_equal(w->answer.n, 0); /* a burst is taken: nobody has waited yet */
+    in->own.first->at_us -= (LIMIT_INTAKE_LATE_MS + 1) * UINT64_C(1000);
+    transfer(w, 1, 0);
+    submit(w);
+    assert_int_equal(w->answer.n, 1);
+    assert_int_equal(w->answer.code, -32000);
+    assert_string_equal(w->answer.text, "txpool is full");
+    assert_int_equal(in->own.n, MANY);
+    settle(w);
+    assert_int_equal(w->answer.n, MANY + 1);
+    submit(w); /* the queue has drained */
+    settle(w);
+    assert_int_equal(w->answer.n, MANY + 1);
+    assert_int_equal(pool_count(w), 1);
+}
+
+static void workers_get_only_what_keeps_them_busy(void **state)
+{
+    struct world *w = *state;
+    struct intake *in = &w->n->intake;
+    for (uint32_t i = 0; i < MANY; i++) {
+        junk(w, i);
+        submit(w);
+        junk(w, MANY + i);
+        from_peer(w);
+    }
+    uint32_t most = in->works_most * SLICE;
+    assert_true(most < MANY);
+    intake_turn(w->n);
+    assert_int_equal(in->working, most);
+    assert_int_equal(in->peers.n, MANY - most); /* what others answered for goes first */
+    assert_int_equal(in->own.n, MANY);
+    settle(w);
+    assert_int_equal(w->answer.n, MANY);
+}
+
+static void under_load_writes_are_gathered(void **state)
+{
+    struct world *w = *state;
+    struct intake *in = &w->n->intake;
+    uint64_t before;
+    do {
+        settle(w);
+        transfer(w, 1, pool_count(w));
+        submit(w);
+        before = in->credit_at_us = driver_now();
+        in->credit_us = 0;
+        intake_turn(w->n);
+    } while (driver_now() - before >= WRITE_US); /* a machine that stood still proves nothing */
+    assert_int_equal(in->admitted.n, 1);
+    assert_null(in->batch);
+    in->credit_us = WRITE_US;
+    intake_turn(w->n);
+    assert_int_equal(in->admitted.n, 0);
+    assert_non_null(in->batch);
+    settle(w);
+}
+
+static void repetitions_wait_longer_each_time(void **state)
+{
+    struct world *w = *state;
+    transfer(w, 1, 0);
+    submit(w);
+    settle(w);
+    struct intake_wait *wait = w->n->intake.asking;
+    uint64_t pause = REPEAT_US;
+    for (uint32_t i = 1; i <= 3; i++, pause *= 2) {
+        wait->at_us = driver_now();
+        wait->sent_us = driver_now() - pause / 2;
+        intake_sweep(w->n);
+        assert_int_equal(wait->repeats, i - 1);
+        wait->sent_us = driver_now() - pause - 1;
+        intake_sweep(w->n);
+        assert_int_equal(wait->repeats, i);
+    }
+    wait->at_us -= 20 * (uint64_t)1000000;
+    intake_sweep(w->n);
+    assert_int_equal(w->answer.n, 1); /* told that it could not be stored; still in the pool */
+    assert_int_equal(w->answer.code, -32000);
+    assert_null(w->n->intake.asking);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(acknowledged_when_two_of_four_hold_it),
+        TEST(a_known_one_is_not_checked_again),
+        TEST(a_peers_repetition_is_answered_without_a_check),
+        TEST(overload_is_refused_before_it_costs_anything),
+        TEST(workers_get_only_what_keeps_them_busy),
+        TEST(under_load_writes_are_gathered),
+        TEST(repetitions_wait_longer_each_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
