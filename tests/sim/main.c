@@ -3,128 +3,47 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "tests/sim/sim.h"
+#include "tests/sim/explore.h"
+#include "tests/sim/shrink.h"
 
 struct options {
-    uint64_t count, first, seed;
-    uint32_t jobs;
+    struct exploring exploring;
+    uint64_t seed, jobs;
     bool one, story, shrink;
+    const char *save;
+    char **scripts; /* rest of the command line */
 };
 
-enum { FAILURES_SHOWN = 20 };
+static const char usage[] =
+    "usage: sim --seeds COUNT [--first SEED] [--jobs N]      explores\n"
+    "       sim --seed N [--story] [--shrink] [--save FILE]  replays one\n"
+    "       sim [--story] SCRIPT…                            replays scripts\n";
 
-struct worked {
-    struct account account;
-    uint64_t failing[FAILURES_SHOWN];
-    uint32_t failures;
-};
+/* ---- one plan --------------------------------------------------------------------------------- */
 
-static double seconds_now(void)
+static bool save(const struct plan *p, const char *path, const char *why)
 {
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+    FILE *out = fopen(path, "we");
+    if (out == NULL) {
+        fprintf(stderr, "%s cannot be written\n", path);
+        return false;
+    }
+    fprintf(out, "# %s\n", why);
+    plan_write(p, out);
+    return fclose(out) == 0;
 }
 
-static void work(const struct options *o, uint32_t job, struct worked *w)
+static int replay(const struct options *o, struct plan *p)
 {
-    struct sim *s = sim_new();
-    static struct plan p;
-    if (s == NULL) {
-        abort();
-    }
-    for (uint64_t i = job; i < o->count; i += o->jobs) {
-        plan_draw(&p, o->first + i);
-        if (sim_run(s, &p, &w->account, NULL) != SIM_PASS) {
-            fprintf(stderr, "FAILED seed %" PRIu64 ": %s\n", p.seed, s->why);
-            if (w->failures < FAILURES_SHOWN) {
-                w->failing[w->failures++] = p.seed;
-            }
-        }
-    }
-    sim_free(s);
-}
-
-static bool write_all(int fd, const void *p, size_t n)
-{
-    const char *at = p;
-    while (n > 0) {
-        ssize_t k = write(fd, at, n);
-        if (k <= 0) {
-            return false;
-        }
-        at += k;
-        n -= (size_t)k;
-    }
-    return true;
-}
-
-static bool read_all(int fd, void *p, size_t n)
-{
-    char *at = p;
-    while (n > 0) {
-        ssize_t k = read(fd, at, n);
-        if (k <= 0) {
-            return false;
-        }
-        at += k;
-        n -= (size_t)k;
-    }
-    return true;
-}
-
-static int start_job(const struct options *o, uint32_t job)
-{
-    int ends[2];
-    if (pipe(ends) != 0) {
-        return -1;
-    }
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid == 0) {
-        static struct worked w;
-        close(ends[0]);
-        work(o, job, &w);
-        _exit(write_all(ends[1], &w, sizeof w) ? 0 : 1);
-    }
-    close(ends[1]);
-    return pid < 0 ? -1 : ends[0];
-}
-
-static int explore(const struct options *o)
-{
-    enum { JOBS = 64 };
-    int from[JOBS];
-    static struct worked all, one;
-    double start = seconds_now();
-    for (uint32_t job = 0; job < o->jobs; job++) {
-        from[job] = start_job(o, job);
-    }
-    bool lost = false;
-    for (uint32_t job = 0; job < o->jobs; job++) {
-        lost |= from[job] < 0 || !read_all(from[job], &one, sizeof one);
-        account_add(&all.account, &one.account);
-        close(from[job]);
-        (void)wait(NULL);
-    }
-    account_print(&all.account, seconds_now() - start, stdout);
-    if (lost) {
-        printf("FAILED a process of the simulator died\n");
-    }
-    return lost || all.account.failed != 0 || all.account.seeds != o->count;
-}
-
-static int replay(const struct plan *p, bool story)
-{
-    struct sim *s = sim_new();
     static struct account account;
+    struct sim *s = sim_new();
     if (s == NULL) {
         abort();
     }
+    bool shrunk = o->shrink && shrink(s, p) != SIM_PASS;
+    bool story = o->story || shrunk;
     if (story) {
         plan_write(p, stdout);
     }
@@ -132,60 +51,115 @@ static int replay(const struct plan *p, bool story)
     printf("seed %" PRIu64 ": %s%s, %.3f simulated s, %" PRIu64 " steps, digest %016" PRIx64 "\n",
            p->seed, end == SIM_PASS ? "passed" : "FAILED: ", s->why,
            (double)account.simulated_us / 1e6, account.steps, s->digest);
+    bool saved = o->save == NULL || save(p, o->save, end == SIM_PASS ? "passes" : s->why);
     sim_free(s);
-    return (int)end;
+    return saved ? (int)end : 2;
 }
+
+/* ---- scripts ---------------------------------------------------------------------------------- */
+
+static bool script(struct sim *s, const char *path, FILE *story)
+{
+    static struct plan p;
+    static struct account account;
+    uint32_t line = 0;
+    const char *name = strrchr(path, '/') == NULL ? path : strrchr(path, '/') + 1;
+    FILE *in = fopen(path, "re");
+    bool ok = in != NULL && plan_read(&p, in, &line);
+    if (in != NULL) {
+        (void)fclose(in);
+    }
+    if (!ok) {
+        printf("FAILED %s: line %" PRIu32 " is not of a script\n", name, line);
+        return false;
+    }
+    if (sim_run(s, &p, &account, story) != SIM_PASS) {
+        printf("FAILED %s: %s\n", name, s->why);
+        return false;
+    }
+    printf("ok %s digest %016" PRIx64 "\n", name, s->digest);
+    return true;
+}
+
+static int scripts(const struct options *o)
+{
+    struct sim *s = sim_new();
+    int failed = 0;
+    if (s == NULL) {
+        abort();
+    }
+    for (char **path = o->scripts; *path != NULL; path++) {
+        failed += !script(s, *path, o->story ? stdout : NULL);
+    }
+    sim_free(s);
+    return failed != 0;
+}
+
+/* ---- options ---------------------------------------------------------------------------------- */
 
 static bool number(const char *text, uint64_t *out)
 {
     char *end;
-    *out = strtoull(text, &end, 0);
-    return end != text && *end == 0;
+    *out = text == NULL ? 0 : strtoull(text, &end, 0);
+    return text != NULL && end != text && *end == 0;
 }
 
-static bool read_options(struct options *o, int argc, char **argv)
+static bool read_value(struct options *o, const char *a, const char *v)
 {
-    *o = (struct options){.count = 100, .first = 1, .jobs = 2};
-    uint64_t jobs = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
-    for (int i = 1; i < argc; i++) {
-        const char *a = argv[i];
-        const char *v = i + 1 < argc ? argv[i + 1] : "";
-        bool two = true;
-        bool ok = true;
-        if (strcmp(a, "--seeds") == 0) {
-            ok = number(v, &o->count);
-        } else if (strcmp(a, "--first") == 0) {
-            ok = number(v, &o->first);
-        } else if (strcmp(a, "--jobs") == 0) {
-            ok = number(v, &jobs);
-        } else if (strcmp(a, "--seed") == 0) {
-            o->one = ok = number(v, &o->seed);
-        } else {
-            two = false;
-            o->story |= strcmp(a, "--story") == 0;
-            o->shrink |= strcmp(a, "--shrink") == 0;
-            ok = strcmp(a, "--story") == 0 || strcmp(a, "--shrink") == 0;
-        }
-        if (!ok) {
-            return false;
-        }
-        i += two;
+    if (strcmp(a, "--seeds") == 0) {
+        return number(v, &o->exploring.count);
     }
-    o->jobs = (uint32_t)(jobs < 1 ? 1 : jobs > 64 ? 64 : jobs);
-    return true;
+    if (strcmp(a, "--first") == 0) {
+        return number(v, &o->exploring.first);
+    }
+    if (strcmp(a, "--jobs") == 0) {
+        return number(v, &o->jobs);
+    }
+    if (strcmp(a, "--seed") == 0) {
+        o->one = number(v, &o->seed);
+        return o->one;
+    }
+    o->save = v;
+    return strcmp(a, "--save") == 0 && v != NULL;
+}
+
+static bool read_options(struct options *o, char **argv)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    *o = (struct options){.exploring = {.first = 1}, .jobs = cores < 1 ? 1 : (uint64_t)cores};
+    for (argv++; *argv != NULL; argv++) {
+        if (strcmp(*argv, "--story") == 0) {
+            o->story = true;
+        } else if (strcmp(*argv, "--shrink") == 0) {
+            o->shrink = true;
+        } else if (strncmp(*argv, "--", 2) != 0) {
+            o->scripts = argv;
+            return true;
+        } else if (!read_value(o, argv[0], argv[1])) {
+            return false;
+        } else {
+            argv++;
+        }
+    }
+    return o->one || o->exploring.count > 0;
 }
 
 int main(int argc, char **argv)
 {
     struct options o;
     static struct plan p;
-    if (!read_options(&o, argc, argv)) {
-        fprintf(stderr, "usage: sim --seeds COUNT [--first SEED] [--jobs N] | --seed N [--story]\n");
+    (void)argc;
+    if (!read_options(&o, argv)) {
+        fputs(usage, stderr);
         return 2;
+    }
+    if (o.scripts != NULL) {
+        return scripts(&o);
     }
     if (o.one) {
         plan_draw(&p, o.seed);
-        return replay(&p, o.story);
+        return replay(&o, &p);
     }
-    return explore(&o);
+    o.exploring.jobs = (uint32_t)(o.jobs < 1 ? 1 : o.jobs > 64 ? 64 : o.jobs);
+    return explore(&o.exploring);
 }

@@ -28,6 +28,14 @@ const char *harm_text(enum harm_kind kind)
     return texts[kind];
 }
 
+static const char *const art_words[] = {
+#define ART(name, word, what) word,
+#include "tests/sim/adversaries.def"
+#undef ART
+};
+
+enum { ART_COUNT = sizeof art_words / sizeof *art_words };
+
 /* Every number of a plan by its word: 32 bit and 64 bit ones. */
 struct field32 {
     const char *word;
@@ -45,7 +53,6 @@ static const struct field32 fields32[] = {
     {"trusting", offsetof(struct plan, trusting)},
     {"liars", offsetof(struct plan, liars)},
     {"twins", offsetof(struct plan, twins)},
-    {"arts", offsetof(struct plan, arts)},
     {"rest", offsetof(struct plan, rest)},
     {"transactions-per-s", offsetof(struct plan, per_s)},
 };
@@ -77,6 +84,12 @@ void plan_write(const struct plan *p, FILE *out)
     fprintf(out, "weights");
     for (uint32_t i = 0; i < p->n; i++) {
         fprintf(out, " %" PRIu32, p->weight[i]);
+    }
+    fprintf(out, "\narts");
+    for (uint32_t i = 0; i < ART_COUNT; i++) {
+        if ((p->arts >> i & 1) != 0) {
+            fprintf(out, " %s", art_words[i]);
+        }
     }
     fprintf(out, "\n");
     for (uint32_t i = 0; i < p->harms; i++) {
@@ -120,6 +133,25 @@ static bool read_weights(struct plan *p, const char *text)
     return true;
 }
 
+static bool read_arts(struct plan *p, const char *text)
+{
+    const char *at = text + strlen("arts");
+    char word[32];
+    int n = 0;
+    while (sscanf(at, "%31s%n", word, &n) == 1) {
+        uint32_t i = 0;
+        while (i < ART_COUNT && strcmp(word, art_words[i]) != 0) {
+            i++;
+        }
+        if (i == ART_COUNT) {
+            return false;
+        }
+        p->arts |= 1u << i;
+        at += n;
+    }
+    return true;
+}
+
 static bool read_field(struct plan *p, const char *text)
 {
     char word[32];
@@ -155,6 +187,7 @@ bool plan_read(struct plan *p, FILE *in, uint32_t *line)
         }
         bool ok = strncmp(text, "at ", 3) == 0        ? read_harm(p, text)
                   : strncmp(text, "weights", 7) == 0 ? read_weights(p, text)
+                  : strncmp(text, "arts", 4) == 0    ? read_arts(p, text)
                                                      : read_field(p, text);
         if (!ok) {
             return false;
