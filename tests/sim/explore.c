@@ -25,7 +25,7 @@ static void work(const struct exploring *o, uint32_t job, struct account *a)
         abort();
     }
     for (uint64_t i = job; i < o->count; i += o->jobs) {
-        plan_draw(&p, o->first + i);
+        o->make(&p, o->first + i);
         if (sim_run(s, &p, a, NULL) != SIM_PASS) {
             fprintf(stderr, "FAILED seed %" PRIu64 ": %s\n", p.seed, s->why);
         }

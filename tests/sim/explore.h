@@ -4,7 +4,10 @@
 
 #include <stdint.h>
 
+struct plan;
+
 struct exploring {
+    void (*make)(struct plan *p, uint64_t number);
     uint64_t count, first;
     uint32_t jobs; /* processes, at most 64 */
 };

@@ -43,10 +43,20 @@ static void post_once(struct sim *s, struct node *from, struct node *to, struct 
                                      .frame = f});
 }
 
+/* Twins: what is said in a scripted slot stays on the speaker's side. */
+static bool apart(const struct sim *s, const struct node *from, const struct node *to)
+{
+    if (s->healing || from->cur > s->plan->scripted) {
+        return false;
+    }
+    uint64_t sides = (s->plan->sides >> 4 * (from->cur - 1) & 15) << 1;
+    return (sides >> from->index & 1) != (sides >> to->index & 1);
+}
+
 void links_post_node(struct sim *s, struct node *from, struct node *to, struct frame *f)
 {
     struct link *l = link_of(s, from, to);
-    if (!l->up || l->cuts > 0 || !to->up || (l->deaf_kinds & 1u << f->kind) != 0 ||
+    if (!l->up || l->cuts > 0 || (s->plan->scripted > 0 && apart(s, from, to)) || !to->up || (l->deaf_kinds & 1u << f->kind) != 0 ||
         (s->loss > 0 && dice_chance(&l->dice, s->loss))) {
         return;
     }

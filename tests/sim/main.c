@@ -7,6 +7,7 @@
 
 #include "tests/sim/explore.h"
 #include "tests/sim/shrink.h"
+#include "tests/sim/twins.h"
 
 struct options {
     struct exploring exploring;
@@ -18,6 +19,7 @@ struct options {
 
 static const char usage[] =
     "usage: sim --seeds COUNT [--first SEED] [--jobs N]      explores\n"
+    "       sim --twins SLOTS [--jobs N]                     every case of Twins, n = 4\n"
     "       sim --seed N [--story] [--shrink] [--save FILE]  replays one\n"
     "       sim [--story] SCRIPT…                            replays scripts\n";
 
@@ -109,6 +111,14 @@ static bool read_value(struct options *o, const char *a, const char *v)
     if (strcmp(a, "--seeds") == 0) {
         return number(v, &o->exploring.count);
     }
+    if (strcmp(a, "--twins") == 0) {
+        uint64_t slots = 0;
+        o->exploring.make = twins_plan;
+        o->exploring.first = 0;
+        bool ok = number(v, &slots) && slots >= 1 && slots <= TWINS_SLOTS;
+        o->exploring.count = ok ? twins_count(slots) : 0;
+        return ok;
+    }
     if (strcmp(a, "--first") == 0) {
         return number(v, &o->exploring.first);
     }
@@ -126,7 +136,7 @@ static bool read_value(struct options *o, const char *a, const char *v)
 static bool read_options(struct options *o, char **argv)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    *o = (struct options){.exploring = {.first = 1}, .jobs = cores < 1 ? 1 : (uint64_t)cores};
+    *o = (struct options){.exploring = {.make = plan_draw, .first = 1}, .jobs = cores < 1 ? 1 : (uint64_t)cores};
     for (argv++; *argv != NULL; argv++) {
         if (strcmp(*argv, "--story") == 0) {
             o->story = true;

@@ -96,6 +96,9 @@ static void on_effect(struct sim *s, struct node *n, const struct effect *e)
     case EFFECT_NOTARIZED:
         n->tip = world_find(s, &e->u.notarized.block);
         break;
+    case EFFECT_ENTERED:
+        n->cur = e->u.entered.slot;
+        break;
     case EFFECT_BAN:
         account_mark(s->account, MARK_BAN);
         oracle_blames(s, n, e->u.ban.member, e->u.ban.why);
@@ -109,7 +112,7 @@ static void on_effect(struct sim *s, struct node *n, const struct effect *e)
         on_alarm(s, n, e->u.alarm.what);
         break;
     default:
-        break; /* cancel, entered: nothing to do here */
+        break; /* cancel: nothing to do here */
     }
 }
 
@@ -255,6 +258,7 @@ void node_boot(struct sim *s, struct node *n)
     n->gave_health = false;
     n->crash_after = 0;
     n->tip = NO_BLOCK;
+    n->cur = 1;
     memset(n->peer_final, 0, sizeof n->peer_final);
     if (n->life > 1) {
         s->account->restarts++;

@@ -36,6 +36,8 @@ struct plan {
     uint32_t liars, twins;      /* masks: members that lie; of these, those with two live copies */
     uint32_t arts;              /* mask of adversary.h: how they lie */
     uint32_t rest;              /* 1: liars fall silent when everything heals */
+    uint32_t scripted;          /* Twins: so many slots have partitions of their own … */
+    uint64_t sides;             /* … 4 bits a slot: the sides of nodes 1 to 4; node 0 is on side 0 */
     uint32_t per_s;             /* transactions that users submit */
     uint32_t harms;
     struct harm harm[PLAN_HARMS];

@@ -498,6 +498,17 @@ static void close_account(struct sim *s)
     }
 }
 
+/* Twins: everybody has passed the scripted slots. */
+static bool script_over(const struct sim *s)
+{
+    for (uint32_t i = 0; i < s->nodes; i++) {
+        if (s->node[i].cur <= s->plan->scripted) {
+            return false;
+        }
+    }
+    return s->plan->scripted > 0;
+}
+
 enum sim_end sim_run(struct sim *s, const struct plan *p, struct account *account, FILE *story)
 {
     reset(s, p, account, story);
@@ -506,7 +517,7 @@ enum sim_end sim_run(struct sim *s, const struct plan *p, struct account *accoun
         node_boot(s, &s->node[i]);
     }
     uint64_t until = s->now + p->chaos_us;
-    while (one_event(s, until)) {
+    while (!script_over(s) && one_event(s, until)) {
     }
     if (s->end == SIM_PASS) {
         heal(s);

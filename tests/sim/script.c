@@ -54,6 +54,7 @@ static const struct field32 fields32[] = {
     {"liars", offsetof(struct plan, liars)},
     {"twins", offsetof(struct plan, twins)},
     {"rest", offsetof(struct plan, rest)},
+    {"scripted", offsetof(struct plan, scripted)},
     {"transactions-per-s", offsetof(struct plan, per_s)},
 };
 
@@ -63,6 +64,7 @@ static const struct field32 fields64[] = {
     {"far-us", offsetof(struct plan, far_us)},
     {"sync-us", offsetof(struct plan, sync_us)},
     {"execute-us", offsetof(struct plan, execute_us)},
+    {"sides", offsetof(struct plan, sides)},
     {"build-us", offsetof(struct plan, build_us)},
     {"chaos-us", offsetof(struct plan, chaos_us)},
 };

@@ -127,6 +127,7 @@ struct node {
     uint64_t peer_final[SIM_NODES];
     uint32_t given_health;
     bool gave_health;
+    uint64_t cur;          /* its current slot, as it said last */
     uint32_t tip;          /* block last notarized and executed here */
 };
 
