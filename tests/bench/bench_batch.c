@@ -1,0 +1,209 @@
+/* Bytes that a simple transfer takes in a channel, by traffic and compression, and how fast blocks
+ * become columns: `N MB/s before compression`.
+ *
+ *      bench_batch [transfers]
+ *
+ * Three kinds of traffic, 100 transfers a block: `uniform`, every sender and recipient new, random
+ * values and fees; `typical`, 2,000 senders, 5,000 recipients of unequal fame, round values; `load`,
+ * 10 senders and 10 recipients in turn, one value. Signatures are random bytes, as incompressible as
+ * real ones: 64 of them a transfer are what no compression goes below. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "proto/limits.h"
+#include "proto/rlp.h"
+#include "sequencer/batcher/batch.h"
+#include "sequencer/batcher/compress.h"
+
+enum { CHAIN = 901, BLOCK_TXS = 100, RAW_MAX = 200, TRANSFERS = 10000, SENDERS = 2000, FAMOUS = 5000 };
+enum traffic { UNIFORM, TYPICAL, LOAD };
+
+struct transfer {
+    uint64_t nonce;
+    uint64_t tip;
+    uint64_t max_fee;
+    uint64_t to; /* number of the recipient */
+    struct u256 value;
+};
+
+static uint64_t seed = 20260101;
+static uint64_t nonces[SENDERS];
+
+static uint64_t next(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed * 0x2545f4914f6cdd1du;
+}
+
+static uint64_t below(uint64_t n)
+{
+    return (next() >> 11) % n;
+}
+
+static void must(bool ok, const char *what)
+{
+    if (!ok) {
+        fprintf(stderr, "bench_batch: %s\n", what);
+        exit(1);
+    }
+}
+
+static double cpu_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* The k-th of `n` about k times rarer than the first. */
+static uint64_t famous(uint64_t n)
+{
+    uint64_t span = n;
+    while (span > 1 && below(2) == 0) {
+        span = (span + 1) / 2;
+    }
+    return below(span);
+}
+
+static struct transfer make(enum traffic kind, size_t i)
+{
+    static const uint64_t round_value[] = {1, 2, 5, 10, 25, 50, 100};
+    struct transfer t;
+    if (kind == UNIFORM) {
+        return (struct transfer){below(100), below(1u << 24), 1000000000 + below(1u << 20), next(),
+                                 u256_from_u64(below(1000000000000000000u))};
+    }
+    if (kind == LOAD) {
+        return (struct transfer){i / 10, 1, 1000, i % 10, u256_from_u64(1)};
+    }
+    t.nonce = nonces[below(SENDERS)]++;
+    t.to = famous(FAMOUS);
+    t.value = u256_from_u64(round_value[below(7)] * 10000000000000000u);
+    t.tip = 1000000 * (1 + below(3));
+    t.max_fee = 1000000000 + 100000000 * below(4);
+    return t;
+}
+
+/* The address of a recipient is a hash of its number: 20 bytes without a pattern. */
+static void put_address(struct rlp_out *out, uint64_t number)
+{
+    uint8_t address[20];
+    uint64_t x = number * 0x9e3779b97f4a7c15u + 1;
+    for (size_t i = 0; i < sizeof address; i++) {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        address[i] = (uint8_t)(x * 0x2545f4914f6cdd1du >> 56);
+    }
+    rlp_put_string(out, address, sizeof address);
+}
+
+static void put_word(struct rlp_out *out)
+{
+    struct u256 v = {{next(), next(), next(), next() >> 1}};
+    rlp_put_u256(out, &v);
+}
+
+static size_t write_raw(uint8_t out[RAW_MAX], const struct transfer *t)
+{
+    static const uint8_t type = TX_FEE_MARKET;
+    struct rlp_out rlp = {.p = out, .cap = RAW_MAX};
+    rlp_put_raw(&rlp, &type, 1);
+    size_t list = rlp_list_begin(&rlp);
+    rlp_put_u64(&rlp, CHAIN);
+    rlp_put_u64(&rlp, t->nonce);
+    rlp_put_u64(&rlp, t->tip);
+    rlp_put_u64(&rlp, t->max_fee);
+    rlp_put_u64(&rlp, 21000);
+    put_address(&rlp, t->to);
+    rlp_put_u256(&rlp, &t->value);
+    rlp_put_string(&rlp, "", 0);
+    rlp_list_end(&rlp, rlp_list_begin(&rlp));
+    rlp_put_u64(&rlp, below(2));
+    put_word(&rlp);
+    put_word(&rlp);
+    rlp_list_end(&rlp, list);
+    must(rlp_finish(&rlp) == OK, "a transfer is larger than expected");
+    return rlp.n;
+}
+
+/* Columns of all of it; CPU seconds go to `*took`. */
+static void write_span(struct buffer *out, const struct buffer *raw, const size_t *n, size_t count,
+                       double *took)
+{
+    static const struct batch_chain chain = {CHAIN, 0, 2};
+    static const struct hash none;
+    struct span_writer w;
+    struct buffer batch;
+    double start = cpu_s();
+    const uint8_t *at = raw->p;
+    span_writer_init(&w, &chain, LIMIT_CHANNEL_BYTES);
+    buffer_init(&batch, LIMIT_CHANNEL_BYTES);
+    for (size_t i = 0; i < count; i++) {
+        struct batch_block b = {.timestamp = 2 * (i / BLOCK_TXS)};
+        must(i % BLOCK_TXS != 0 || span_writer_block(&w, &b) == OK, "a block is refused");
+        must(span_writer_tx(&w, bytes_of(at, n[i])) == OK, "a transfer is refused");
+        at += n[i];
+    }
+    must(span_writer_close(&w, &none, &none, &batch) == OK, "the batch is refused");
+    batches_put(out, buffer_bytes(&batch));
+    *took = cpu_s() - start;
+    buffer_free(&batch);
+    span_writer_free(&w);
+}
+
+static void measure(const char *name, enum compression c, int quality, struct bytes raw,
+                    size_t count)
+{
+    struct buffer out;
+    buffer_init(&out, (size_t)2 * LIMIT_CHANNEL_BYTES);
+    double start = cpu_s();
+    must(channel_compress(&out, c, quality, raw) == OK, "cannot compress");
+    double took = cpu_s() - start;
+    printf("  %-9s %6.1f bytes each, %7.1f MB/s\n", name, (double)out.n / (double)count,
+           (double)raw.n / took / 1e6);
+    buffer_free(&out);
+}
+
+static void run(const char *name, enum traffic kind, size_t count)
+{
+    struct buffer raw;
+    struct buffer span;
+    double took;
+    size_t *n = calloc(count, sizeof *n);
+    must(n != NULL, "out of memory");
+    buffer_init(&raw, LIMIT_CHANNEL_BYTES);
+    buffer_init(&span, LIMIT_CHANNEL_BYTES);
+    for (size_t i = 0; i < count; i++) {
+        struct transfer t = make(kind, i);
+        uint8_t *to = buffer_room(&raw, RAW_MAX);
+        must(to != NULL, "too many transfers");
+        n[i] = write_raw(to, &t);
+        raw.n += n[i];
+    }
+    write_span(&span, &raw, n, count, &took);
+    printf("%s: %zu transfers of %.1f bytes, %.1f in columns, %.0f MB/s before compression\n", name,
+           count, (double)raw.n / (double)count, (double)span.n / (double)count,
+           (double)raw.n / took / 1e6);
+    measure("zlib 9", COMPRESSION_ZLIB, 9, buffer_bytes(&span), count);
+    measure("brotli 5", COMPRESSION_BROTLI, 5, buffer_bytes(&span), count);
+    measure("brotli 6", COMPRESSION_BROTLI, 6, buffer_bytes(&span), count);
+    measure("brotli 10", COMPRESSION_BROTLI, 10, buffer_bytes(&span), count);
+    buffer_free(&raw);
+    buffer_free(&span);
+    free(n);
+}
+
+int main(int argc, char **argv)
+{
+    size_t count = argc > 1 ? strtoul(argv[1], NULL, 10) : TRANSFERS;
+    must(count > 0 && count <= 500000, "expected 1 to 500000 transfers");
+    run("uniform", UNIFORM, count);
+    run("typical", TYPICAL, count);
+    run("load", LOAD, count);
+    return 0;
+}
