@@ -65,7 +65,14 @@ static enum err open_funders(struct bench *b, char *why, size_t why_len)
     TRY(mnemonic_seed(seed, MNEMONIC_TEST));
     for (uint32_t i = 0; i < BENCH_FUNDERS; i++) {
         struct bench_account *f = &b->funder[i];
+        if (i >= BENCH_RICH) {
+            *f = b->funder[i - BENCH_RICH];
+            f->nonce++;
+            f->to_fund = i;
+            continue;
+        }
         f->bench = b;
+        f->nonce_step = BENCH_FUNDERS / BENCH_RICH;
         f->to_fund = i;
         f->home = i % (uint32_t)b->o.urls;
         TRY(mnemonic_key(&f->key, seed, i));
@@ -89,6 +96,7 @@ static enum err make_account(struct bench *b, uint32_t i)
     struct hash h = keccak256(text, sizeof text);
     memcpy(a->key.b, h.b, 32);
     a->bench = b;
+    a->nonce_step = 1;
     a->home = i % (uint32_t)b->o.urls;
     return key_address(&a->address, &a->key);
 }

@@ -50,7 +50,7 @@ static void finish(struct bench *b)
     b->http = NULL;
 }
 
-/* Free funders grant on, each to every tenth account. */
+/* Free funders grant on, each to accounts of its own. */
 static void fund(struct bench *b)
 {
     struct bench_account *f;

@@ -65,7 +65,7 @@ static uint32_t choose_node(const struct bench_account *a)
 static void free_account(struct bench_account *a)
 {
     a->tx = NULL;
-    a->nonce++;
+    a->nonce += a->nonce_step;
     if (!a->in_flight) {
         bench_idle_push(a->bench, a);
     }
