@@ -163,14 +163,13 @@ struct lead {
     bool ended;         /* LAST proposed, or nothing more to propose */
     uint32_t empty_run; /* EMPTY in a row while pending */
     uint64_t build;     /* number of the build asked for, 0 none */
-    uint64_t build_slot;
-    struct hash build_parent;
+    uint64_t build_slot;      /* where it is to stand */
+    struct hash build_on;     /* payload of its parent */
     uint64_t build_asked_us;
     uint64_t build_time_ms; /* timestamp the payload was asked for */
-    uint32_t half;          /* transactions at most in the next block, 0: no limit */
     bool building;          /* `build` is not yet answered */
     bool has_payload;
-    struct built_payload payload; /* the freshest one for build_slot on build_parent */
+    struct built_payload payload; /* the freshest one for build_slot on build_on */
     uint64_t payload_time_ms;
 };
 
@@ -221,7 +220,10 @@ struct core {
     uint64_t persisted;
     uint64_t builds;
     struct lead lead;
-    uint32_t build_most; /* transactions at most in the next payload, 0: no limit */
+    uint32_t build_most;    /* transactions at most in the next payload, 0: no limit */
+    uint32_t build_ahead;   /* slots that a payload is asked for ahead: a slow client */
+    uint64_t late_build;    /* one that missed its slot, 0: none; asked for when */
+    uint64_t late_asked_us;
     struct peer_state peer[LIMIT_MEMBERS];
     struct bench bench;
     struct notices notices;
@@ -402,12 +404,25 @@ void notices_final(struct core *c, const struct block_head *head);
 void notices_choose(struct core *c, const struct block_head *head,
                     const struct block_record *parent, struct system_parts *parts, size_t room);
 
+/* ---- payload.c: what the leader puts into its blocks ----------------------------------------- */
+/* Asks for the payload of slot s or, of a slow client, of one further on. */
+void payload_ask(struct core *c, uint64_t s, const struct block_record *parent, uint64_t due_us,
+                 uint64_t refresh_us);
+void payload_built(struct core *c, const struct built_payload *p);
+/* Ready for this slot; asked for, to stand in a later one. */
+bool payload_here(const struct core *c, uint64_t s, const struct block_record *parent);
+bool payload_later(const struct core *c, uint64_t s, const struct block_record *parent);
+/* Ready, and nothing in it to hurry for. */
+bool payload_gone(const struct core *c, uint64_t s, const struct block_record *parent);
+/* Timestamp of an EMPTY block here: so that what is built for later still fits. */
+uint64_t payload_empty_time(const struct core *c, uint64_t s, const struct block_record *parent);
+void payload_proposed(struct core *c, uint64_t s, const struct block_record *parent, uint8_t flags);
+void payload_turn_lost(struct core *c, uint64_t turn);
+
 /* ---- lead.c, bundle.c, amnesia.c
  * ------------------------------------------------------------------ */
 bool lead_drive(struct core *c);
-void lead_built(struct core *c, const struct built_payload *p);
 void lead_resend(struct core *c, int to);
-void lead_turn_lost(struct core *c, uint64_t turn);
 void lead_prepare(struct core *c);
 uint32_t ready_verdict(struct core *c);
 bool other_ready(const struct core *c);
@@ -419,6 +434,7 @@ void bundle_entered(struct core *c);
 void bundle_lagging(struct core *c);
 void amnesia_message(struct core *c, const struct message *m, int from);
 void amnesia_drive(struct core *c);
+void amnesia_paused(struct core *c);
 void amnesia_found(struct core *c);
 void own_signature_seen(struct core *c, uint64_t slot, int kind, const struct hash *block);
 

@@ -106,59 +106,6 @@ static bool cannot_finish(struct core *c, uint64_t turn)
            members_weight(c->epoch, mask) > c->epoch->total - c->epoch->quorum;
 }
 
-/* The timestamp rule: parent + step, or whole steps later when the wall clock ran ahead. */
-static uint64_t timestamp_for(const struct core *c, const struct block_record *parent,
-                              uint64_t due_us)
-{
-    uint64_t step = c->epoch->params.block_time_ms;
-    uint64_t least = parent->head.header.timestamp_ms + step;
-    uint64_t wall = c->wall_ms + (due_us > c->now_us ? (due_us - c->now_us) / MS : 0);
-    if (c->epoch->params.pace != PACE_FIXED) {
-        return max_u64(least, wall);
-    }
-    uint64_t behind_ms = wall > least ? wall - least : 0;
-    return least + behind_ms / step * step;
-}
-
-static void ask_build(struct core *c, uint64_t s, const struct block_record *parent,
-                      uint64_t due_us)
-{
-    struct lead *l = &c->lead;
-    struct effect *e = effect_new(c, EFFECT_BUILD);
-    if (e == NULL) {
-        return;
-    }
-    l->build = ++c->builds;
-    l->build_slot = s;
-    l->build_parent = parent->head.hash;
-    l->build_asked_us = c->now_us;
-    l->build_time_ms = timestamp_for(c, parent, due_us);
-    l->building = true;
-    const struct header *h = &parent->head.header;
-    e->u.build.number = l->build;
-    e->u.build.slot = s;
-    e->u.build.parent = parent->head.hash;
-    e->u.build.payload_parent = h->payload;
-    e->u.build.parent_state = h->state_root;
-    e->u.build.parent_height = h->height;
-    e->u.build.timestamp_ms = l->build_time_ms;
-    e->u.build.max_txs = c->build_most;
-}
-
-void lead_built(struct core *c, const struct built_payload *p)
-{
-    struct lead *l = &c->lead;
-    if (l->build == 0 || p->build != l->build) {
-        return;
-    }
-    l->building = false;
-    if (p->ok) {
-        l->has_payload = true;
-        l->payload = *p;
-        l->payload_time_ms = l->build_time_ms;
-    }
-}
-
 /* ---- making a block
  * --------------------------------------------------------------------------------- */
 
@@ -242,7 +189,7 @@ static void fill_header(struct core *c, struct header *h, uint64_t s,
         h->payload = p->payload;
         h->state_root = p->state_root;
         h->body_root = keccak256("", 0);
-        h->timestamp_ms = timestamp_for(c, parent, c->now_us);
+        h->timestamp_ms = payload_empty_time(c, s, parent);
         return;
     }
     h->height = p->height + 1;
@@ -268,30 +215,6 @@ static void send_proposal(struct core *c, const struct block_record *b, int to)
     effect_send(c, to, t->proposing_seq > c->persisted ? t->proposing_seq : 0, m);
 }
 
-/* A payload that was not there in time was too much work for this machine: the next one is half as
- * large. What was in time may grow again. So a slow client falls back to blocks that it can build
- * and execute, and a full pool never keeps blocks EMPTY for ever. */
-static void adapt_size(struct core *c, uint8_t flags)
-{
-    uint32_t most = c->build_most == 0 ? LIMIT_BODY_TXS : c->build_most;
-    bool wanted = c->epoch->params.pace == PACE_FIXED || c->pending;
-    if ((flags & FLAG_EMPTY) == 0) {
-        most += most / 4 + 16;
-        c->build_most = most >= LIMIT_BODY_TXS ? 0 : most;
-    } else if (wanted && (c->lead.building || c->lead.build == 0)) {
-        c->build_most = most / 2 > 0 ? most / 2 : 1;
-    }
-}
-
-/* The own turn was skipped: its blocks were too much for the others, or came too late. */
-void lead_turn_lost(struct core *c, uint64_t turn)
-{
-    if (c->lead.turn == turn && c->lead.proposed > c->highest_final) {
-        uint32_t most = c->build_most == 0 ? LIMIT_BODY_TXS : c->build_most;
-        c->build_most = most / 2 > 0 ? most / 2 : 1;
-    }
-}
-
 static bool propose(struct core *c, uint64_t s, const struct block_record *parent, uint8_t flags)
 {
     struct block_head head = {0};
@@ -315,10 +238,7 @@ static bool propose(struct core *c, uint64_t s, const struct block_record *paren
     l->ended = (flags & FLAG_LAST) != 0;
     bool starved = (flags & FLAG_EMPTY) != 0 && c->pending;
     l->empty_run = starved ? l->empty_run + 1 : 0;
-    adapt_size(c, flags);
-    l->build = 0;
-    l->building = false;
-    l->has_payload = false;
+    payload_proposed(c, s, parent, flags);
     send_proposal(c, b, SEND_ALL);
     return true;
 }
@@ -360,6 +280,8 @@ static uint8_t empty_flags(struct core *c, const struct block_record *parent)
 {
     const struct epoch_params *p = &c->epoch->params;
     uint64_t silence = max_u64((uint64_t)p->block_time_ms * MS * 6 / 10, 100 * MS);
+    /* A client that is known to be slow is given its time. */
+    silence += c->build_ahead * (uint64_t)p->block_time_ms * MS;
     uint32_t run = p->turn_slots / 2 < 4 ? p->turn_slots / 2 : 4;
     bool hung = c->client_silent_us >= silence;
     bool starved = run > 0 && c->pending && c->lead.empty_run + 1 >= run;
@@ -370,6 +292,41 @@ static uint8_t empty_flags(struct core *c, const struct block_record *parent)
 /* ---- driving
  * ------------------------------------------------------------------------------------------- */
 
+/* How far `demand` pace lets the chain's clock run ahead, for the sake of bursts. */
+static uint64_t burst_ms(const struct core *c)
+{
+    const struct epoch_params *p = &c->epoch->params;
+    return p->pace == PACE_DEMAND ? min_u64(DEMAND_BURST * p->block_time_ms, DEMAND_AHEAD_MS) : 0;
+}
+
+/* Hand-overs that wait for no interval (after EMPTY + LAST) and skewed clocks put the chain's time
+ * ahead of the wall clock; timestamps cannot go back, so blocks come a little later until the clock
+ * has caught up. Never later than a block whose payload is waited for. */
+static uint64_t walk_back(const struct core *c, const struct block_record *parent, uint64_t due_us)
+{
+    const struct header *p = &parent->head.header;
+    uint8_t gave_up = FLAG_EMPTY | FLAG_LAST;
+    uint64_t least = p->timestamp_ms + c->epoch->params.block_time_ms;
+    uint64_t wall = c->wall_ms + (due_us > c->now_us ? (due_us - c->now_us) / MS : 0);
+    wall += burst_ms(c);
+    if (least <= wall || (p->flags & gave_up) == gave_up) {
+        return 0; /* a takeover waits for nothing */
+    }
+    return min_u64((least - wall) * MS, timing_grace(c) / 3);
+}
+
+/* Under `demand` pace the minimum interval is that of the chain's clock, whose validity rule keeps
+ * the mean. While that clock is less than some blocks ahead of the wall's, a block leaves at once,
+ * so that a transaction shortly after another one waits for nothing. */
+static uint64_t demand_send_us(const struct core *c, const struct block_record *parent)
+{
+    uint64_t step = c->epoch->params.block_time_ms;
+    uint64_t latest = c->wall_ms + burst_ms(c);
+    uint64_t next = parent->head.header.timestamp_ms + step;
+    uint64_t wait_us = next > latest ? (next - latest) * MS : 0;
+    return min_u64(c->now_us + wait_us, parent->arrival_us + step * MS);
+}
+
 struct schedule {
     uint64_t due_us;   /* the interval has passed */
     uint64_t send_us;  /* not before, when a payload is ready */
@@ -378,93 +335,50 @@ struct schedule {
     bool payload;      /* a payload is wanted at all */
 };
 
-/* Under `demand` pace the minimum interval is that of the chain's clock, whose validity rule keeps
- * the mean. While that clock is less than some blocks ahead of the wall's, a block leaves at once,
- * so that a transaction shortly after another one waits for nothing. */
-static uint64_t demand_send_us(const struct core *c, const struct block_record *parent)
-{
-    uint64_t step = c->epoch->params.block_time_ms;
-    uint64_t latest = c->wall_ms + min_u64(DEMAND_BURST * step, DEMAND_AHEAD_MS);
-    uint64_t next = parent->head.header.timestamp_ms + step;
-    uint64_t wait_us = next > latest ? (next - latest) * MS : 0;
-    return min_u64(c->now_us + wait_us, parent->arrival_us + step * MS);
-}
-
 static struct schedule schedule_of(struct core *c, uint64_t s, const struct block_record *parent)
 {
     const struct epoch_params *p = &c->epoch->params;
     bool first = s == turn_first(c, turn_of(c, s));
     struct schedule x = {0};
     x.due_us = timing_interval_due(c, s, parent);
-    x.send_us = x.due_us;
+    uint64_t walk = walk_back(c, parent, x.due_us);
+    x.send_us = x.due_us + walk;
     x.payload = (p->pace == PACE_FIXED || c->pending) && c->blocks_used < LIMIT_UNFINAL_BLOCKS;
     if (p->pace == PACE_DEMAND && x.payload) {
-        x.send_us = min_u64(x.due_us, demand_send_us(c, parent));
+        uint64_t soonest = demand_send_us(c, parent);
+        /* At the interval already: the clock is brought back as under `fixed` pace. */
+        bool paced = soonest == parent->arrival_us + (uint64_t)p->block_time_ms * MS;
+        x.send_us = min_u64(x.due_us, soonest) + (paced ? walk : 0);
         x.build_us = x.send_us > c->now_us + REFRESH_US ? x.send_us - REFRESH_US : 0;
     } else {
         uint64_t budget = timing_build_budget(c);
         x.build_us = x.due_us > budget ? x.due_us - budget : 0;
     }
-    x.empty_us = x.payload ? x.due_us + timing_grace(c) / 3 : x.due_us;
+    x.empty_us = x.payload ? x.due_us + timing_grace(c) / 3 : x.send_us;
     if (x.payload && first && c->entered_us > x.due_us) {
         x.empty_us = c->entered_us + timing_build_budget(c);
     }
     return x;
 }
 
-static bool payload_fits(const struct core *c, uint64_t s, const struct block_record *parent)
-{
-    const struct lead *l = &c->lead;
-    return l->build != 0 && l->build_slot == s && hash_equal(&l->build_parent, &parent->head.hash);
-}
-
-/* What was pending is in an earlier block: nothing is left to hurry for. */
-static bool gone(const struct core *c, uint64_t s, const struct block_record *parent)
-{
-    const struct lead *l = &c->lead;
-    return c->epoch->params.pace == PACE_DEMAND && l->has_payload && l->payload.txs == 0 &&
-           payload_fits(c, s, parent);
-}
-
-/* A build is asked for as soon as the parent is executed: that shows early whether the client
- * lives. When it answered, the payload is asked for once more at the build budget before it is
- * due, so that what arrived in between is in it. */
-static void ask_in_time(struct core *c, uint64_t s, const struct block_record *parent,
-                        const struct schedule *x)
-{
-    const struct lead *l = &c->lead;
-    bool asked = payload_fits(c, s, parent);
-    bool refresh = asked && !l->building && l->build_asked_us < x->build_us;
-    bool stale = gone(c, s, parent) && c->pending_us > l->build_asked_us;
-    if (!block_executed(c, parent) || (asked && !refresh && !stale)) {
-        return;
-    }
-    if (asked && !stale && c->now_us < x->build_us) {
-        timing_want(c, x->build_us);
-        return;
-    }
-    if (!asked) {
-        c->lead.has_payload = false;
-    }
-    ask_build(c, s, parent, x->due_us);
-}
-
 static bool propose_next(struct core *c, uint64_t s, const struct block_record *parent)
 {
     struct schedule x = schedule_of(c, s, parent);
     if (x.payload) {
-        ask_in_time(c, s, parent, &x);
+        payload_ask(c, s, parent, x.due_us, x.build_us);
     }
     uint8_t flags = c->draining || cannot_finish(c, turn_of(c, s)) ? FLAG_LAST : 0;
-    bool payload = x.payload && c->lead.has_payload && payload_fits(c, s, parent);
-    /* The fresher payload is worth a short wait; then the older one will do. */
+    bool payload = x.payload && payload_here(c, s, parent);
+    /* The fresher payload is worth a short wait; then the older one will do. What is built for a
+     * later slot is waited for there. */
     uint64_t send_us = payload && c->lead.building ? x.empty_us : x.send_us;
-    send_us = gone(c, s, parent) ? x.due_us : send_us;
+    send_us = payload_gone(c, s, parent) ? x.due_us : send_us;
+    uint64_t empty_us = payload_later(c, s, parent) ? x.send_us : x.empty_us;
     if (payload && c->now_us >= send_us) {
         return propose(c, s, parent, flags);
     }
-    if (payload || c->now_us < x.empty_us) {
-        timing_want(c, payload ? send_us : x.empty_us);
+    if (payload || c->now_us < empty_us) {
+        timing_want(c, payload ? send_us : empty_us);
         return false;
     }
     uint8_t empty = x.payload ? empty_flags(c, parent) : FLAG_EMPTY;

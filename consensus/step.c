@@ -1,7 +1,7 @@
 /* The one door: an event comes in, everything that it enables is done, effects go out. */
 #include "consensus/core.h"
 
-enum { DRIVE_ROUNDS = 64 };
+enum { DRIVE_ROUNDS = 64, PAUSE_US = 1000000 };
 
 /* ---- peers
  * ------------------------------------------------------------------------------------------ */
@@ -278,7 +278,7 @@ static void on_event(struct core *c, const struct event *ev)
         on_executed(c, &ev->u.executed.block, ev->u.executed.verdict, ev->u.executed.took_us);
         break;
     case EVENT_BUILT:
-        lead_built(c, &ev->u.built);
+        payload_built(c, &ev->u.built);
         break;
     case EVENT_PERSISTED:
         on_persisted(c, ev->u.persisted);
@@ -377,6 +377,9 @@ void core_step(struct core *core, const struct event *event, struct effects *out
     struct core *c = core;
     out->n = 0;
     c->out = out;
+    if (c->now_us != 0 && event->now_us > c->now_us + PAUSE_US) {
+        amnesia_paused(c);
+    }
     c->now_us = max_u64(c->now_us, event->now_us);
     c->wall_ms = event->wall_ms;
     c->deadline_us = UINT64_MAX;

@@ -215,7 +215,7 @@ static void learn_skip(struct core *c, const struct certificate *cert)
     }
     bool first = !t->skipped;
     if (first) {
-        lead_turn_lost(c, turn);
+        payload_turn_lost(c, turn);
     }
     t->skipped = true;
     t->skip = *cert;

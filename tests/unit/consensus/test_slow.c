@@ -37,11 +37,60 @@ static void a_slow_start_is_forgotten(void **state)
     world_free(w);
 }
 
+/* A client that needs longer than an interval for the smallest block: every other slot has one. */
+static void expect_share(const struct world_options *o, uint64_t least)
+{
+    struct world *w = world_new(o);
+    world_run(w, 10000 * MS); /* they learn */
+    uint64_t before = world_height(w, 0);
+    uint64_t slot = world_view(w, 0).final_slot;
+    world_run(w, 20000 * MS);
+    uint64_t slots = world_view(w, 0).final_slot - slot;
+    assert_in_range(slots, 95, 102);
+    assert_in_range((world_height(w, 0) - before) * 100 / slots, least, 100);
+    assert_int_equal(world_skips(w), 0);
+    world_free(w);
+}
+
+static void slower_than_the_interval(void **state)
+{
+    (void)state;
+    struct world_options o = world_defaults();
+    o.turn_slots = 8;
+    o.build_us = 300 * MS;
+    expect_share(&o, 40);
+    o.build_us = 500 * MS;
+    expect_share(&o, 20);
+    o.turn_slots = 4;
+    o.build_us = 230 * MS;
+    expect_share(&o, 40);
+}
+
+static void no_slower_than_needed_afterwards(void **state)
+{
+    (void)state;
+    struct world_options o = world_defaults();
+    o.turn_slots = 8;
+    o.build_us = 300 * MS;
+    struct world *w = world_new(&o);
+    world_run(w, 10000 * MS);
+    for (int a = 0; a < 4; a++) {
+        world_speed(w, a, o.execute_us, 5 * MS, o.sync_us);
+    }
+    world_run(w, 8000 * MS);
+    uint64_t before = world_height(w, 0);
+    world_run(w, 10000 * MS);
+    assert_in_range(world_height(w, 0) - before, 48, 51);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_shrink_until_they_fit),
         cmocka_unit_test(a_slow_start_is_forgotten),
+        cmocka_unit_test(slower_than_the_interval),
+        cmocka_unit_test(no_slower_than_needed_afterwards),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -226,6 +226,7 @@ static void on_build(struct world *w, int a, const struct effect *e)
     p.body_root = keccak256(seed, 64);
     w->last_max_txs = e->u.build.max_txs;
     uint64_t most = e->u.build.max_txs == 0 ? LIMIT_BODY_TXS : e->u.build.max_txs;
+    p.txs = w->o.build_us_per_tx == 0 ? 1 : (uint32_t)most;
     uint64_t takes = w->member[a].build_us + most * w->o.build_us_per_tx;
     if (!w->member[a].hung) {
         world_push(w, (struct world_event){.at = w->now + takes, .kind = W_BUILT, .to = a,
