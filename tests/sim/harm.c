@@ -183,6 +183,9 @@ static void of_process(struct sim *s, const struct harm *h, bool begin)
     case HARM_PAUSE:
         pause(s, n, begin);
         break;
+    case HARM_LEAVE:
+        count(&n->leaves, begin);
+        break;
     case HARM_DRAIN:
         count(&n->drains, begin);
         break;

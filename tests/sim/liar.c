@@ -188,6 +188,8 @@ void liars_hear(struct sim *s, struct node *z, int from, const struct message *m
         keep_bundle(s, &m->u.proposal.justification);
     } else if (m->kind == MSG_BUNDLE || m->kind == MSG_VOTES) {
         keep_bundle(s, &m->u.bundle);
+    } else if (m->kind == MSG_NOTICES) {
+        liar_keep_notices(s, m);
     } else if (m->kind == MSG_FETCH) {
         answer_fetch(s, z, from, &m->u.fetch.block);
     } else if (m->kind == MSG_OWN_VOTES_ASK) {

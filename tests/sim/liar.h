@@ -4,7 +4,7 @@
 
 #include "tests/sim/adversary.h"
 
-enum { LIAR_HEADS = 96, LIAR_CERTS = 64, LIAR_VOTES = 192, LIAR_HELD = 64 };
+enum { LIAR_HEADS = 96, LIAR_CERTS = 64, LIAR_VOTES = 192, LIAR_HELD = 64, LIAR_NOTICES = 16 };
 
 struct heard_votes {
     uint8_t kind;
@@ -23,6 +23,9 @@ struct liars {
     uint32_t certs;
     struct heard_votes votes[LIAR_VOTES];
     uint32_t tallies;
+    struct ready_notice ready[LIAR_NOTICES]; /* heard */
+    struct leave_notice leave[LIAR_NOTICES];
+    uint32_t readies, leaves;
     uint64_t proposed_at; /* slot last led, and how often */
     uint32_t proposed;
     uint32_t branch[2]; /* two chains of one turn, one for each side */
@@ -42,6 +45,11 @@ void liar_vote(struct sim *s, struct node *z, int to, uint8_t kind, uint64_t slo
                const struct hash *block);
 void liar_send(struct sim *s, struct node *z, int to, const struct message *m);
 void liar_speak(struct sim *s, struct node *z, const struct message *m);
+/* liar_notices.c */
+void liar_keep_notices(struct sim *s, const struct message *m);
+void liar_notices(struct sim *s, struct node *z);
+/* What it packs into a block; valid until the next call. */
+void liar_parts(struct sim *s, const struct node *z, struct system_parts *parts);
 /* liar_lead.c */
 void liar_lead(struct sim *s, struct node *z, uint64_t cur);
 void liar_keep_head(struct sim *s, const struct block_head *h);

@@ -77,6 +77,9 @@ static uint32_t make_block(struct sim *s, const struct node *z, struct words *w)
     static uint8_t system[SIM_SYSTEM];
     size_t n = 0;
     struct system_parts parts = {.skipped = w->skipped, .skipped_n = w->listed};
+    if (liars_use(s, ART_FABRICATE) && liar_roll(s, 2) == 0) {
+        liar_parts(s, z, &parts);
+    }
     if (system_encode(system, sizeof system, &n, &parts) != OK) {
         return NO_BLOCK;
     }
@@ -229,7 +232,7 @@ static int leader_of(const struct sim *s, uint64_t turn)
 void liar_lead(struct sim *s, struct node *z, uint64_t cur)
 {
     struct liars *l = s->liars;
-    bool leads = liars_use(s, ART_LEAD) || liars_use(s, ART_POISON) || liars_use(s, ART_EARLY);
+    bool leads = liars_use(s, ART_LEAD) || liars_use(s, ART_FABRICATE) || liars_use(s, ART_POISON) || liars_use(s, ART_EARLY);
     if (cur == 0 || cur > SIM_SLOTS / 2 || leader_of(s, turn_of(s, cur)) != z->member) {
         return;
     }

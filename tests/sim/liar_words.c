@@ -154,6 +154,9 @@ void liar_speak(struct sim *s, struct node *z, const struct message *m)
     if (liars_use(s, ART_FORGE) && liar_roll(s, 12) == 0) {
         forge(s, z);
     }
+    if (liars_use(s, ART_FABRICATE) && liar_roll(s, 20) == 0) {
+        liar_notices(s, z);
+    }
     if (liars_use(s, ART_STATUS) && liar_roll(s, 10) == 0) {
         false_status(s, z);
     }

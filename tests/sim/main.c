@@ -21,7 +21,8 @@ static const char usage[] =
     "usage: sim --seeds COUNT [--first SEED] [--jobs N]      explores\n"
     "       sim --twins SLOTS [--jobs N]                     every case of Twins, n = 4\n"
     "       sim --seed N [--story] [--shrink] [--save FILE]  replays one\n"
-    "       sim [--story] SCRIPT…                            replays scripts\n";
+    "       sim [--story] SCRIPT…                            replays scripts\n"
+    "       sim --shrink [--save FILE] SCRIPT                shrinks one\n";
 
 /* ---- one plan --------------------------------------------------------------------------------- */
 
@@ -60,19 +61,31 @@ static int replay(const struct options *o, struct plan *p)
 
 /* ---- scripts ---------------------------------------------------------------------------------- */
 
-static bool script(struct sim *s, const char *path, FILE *story)
+static const char *base_name(const char *path)
 {
-    static struct plan p;
-    static struct account account;
+    return strrchr(path, '/') == NULL ? path : strrchr(path, '/') + 1;
+}
+
+static bool read_script(struct plan *p, const char *path)
+{
     uint32_t line = 0;
-    const char *name = strrchr(path, '/') == NULL ? path : strrchr(path, '/') + 1;
     FILE *in = fopen(path, "re");
-    bool ok = in != NULL && plan_read(&p, in, &line);
+    bool ok = in != NULL && plan_read(p, in, &line);
     if (in != NULL) {
         (void)fclose(in);
     }
     if (!ok) {
-        printf("FAILED %s: line %" PRIu32 " is not of a script\n", name, line);
+        printf("FAILED %s: line %" PRIu32 " is not of a script\n", base_name(path), line);
+    }
+    return ok;
+}
+
+static bool script(struct sim *s, const char *path, FILE *story)
+{
+    static struct plan p;
+    static struct account account;
+    const char *name = base_name(path);
+    if (!read_script(&p, path)) {
         return false;
     }
     if (sim_run(s, &p, &account, story) != SIM_PASS) {
@@ -162,6 +175,9 @@ int main(int argc, char **argv)
     if (!read_options(&o, argv)) {
         fputs(usage, stderr);
         return 2;
+    }
+    if (o.scripts != NULL && o.shrink) {
+        return read_script(&p, o.scripts[0]) ? replay(&o, &p) : 2;
     }
     if (o.scripts != NULL) {
         return scripts(&o);

@@ -175,7 +175,7 @@ static uint32_t not_ready(const struct sim *s, const struct node *n)
     budget = budget < 30 * MS ? 30 * MS : budget;
     uint32_t bits = n->hangs > 0 && s->now - n->hung_since > 2 * budget ? NOT_READY_CLIENT : 0;
     bits |= n->disk.told ? NOT_READY_DISK : 0;
-    return bits | (n->drains > 0 ? NOT_READY_DRAINING : 0);
+    return bits | (n->drains + n->leaves > 0 ? NOT_READY_DRAINING : 0);
 }
 
 void node_health(struct sim *s, struct node *n)
@@ -186,7 +186,7 @@ void node_health(struct sim *s, struct node *n)
     struct event ev = {.kind = EVENT_HEALTH, .peer = -1};
     bool pending = users_pending(s, n);
     uint32_t bits = not_ready(s, n);
-    uint32_t all = bits << 1 | (pending ? 1 : 0);
+    uint32_t all = bits << 2 | (n->leaves > 0 ? 2 : 0) | (pending ? 1 : 0);
     bool same = n->gave_health && n->given_health == all;
     if (same && n->hangs == 0) {
         return;
@@ -195,7 +195,8 @@ void node_health(struct sim *s, struct node *n)
     n->given_health = all;
     ev.u.health.not_ready = bits;
     ev.u.health.pending = pending;
-    ev.u.health.draining = n->drains > 0;
+    ev.u.health.draining = n->drains + n->leaves > 0;
+    ev.u.health.leaving = n->leaves > 0;
     ev.u.health.client_silent_us = n->hangs > 0 ? s->now - n->hung_since : 0;
     node_step(s, n, &ev);
 }

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "proto/system.h"
+
 struct oracle *oracle_new(void)
 {
     return calloc(1, sizeof(struct oracle));
@@ -113,8 +115,29 @@ static void check_bench(struct sim *s, struct node *n, uint32_t b, const struct 
     s->block[b].bench = x;
 }
 
+/* What its system section says; nobody honest is accused in it. */
+static void check_section(struct sim *s, uint32_t b)
+{
+    struct system_section section;
+    struct evidence e;
+    size_t at = 0;
+    if (system_decode(&section, s->block[b].head.system) != OK) {
+        sim_fail(s, SIM_SAFETY, "a final block's system section does not decode");
+        return;
+    }
+    s->account->marks[MARK_READY_NOTICE] += section.notices_n;
+    s->account->marks[MARK_LEAVE_NOTICE] += section.leaves_n;
+    s->account->marks[MARK_EVIDENCE_FINAL] += section.evidence_n;
+    while (system_next_evidence(&section, &at, &e)) {
+        if (!oracle_liar(s, e.member)) {
+            sim_fail(s, SIM_SAFETY, "evidence against honest member %d is final", e.member);
+        }
+    }
+}
+
 static void first_time(struct sim *s, uint32_t b)
 {
+    check_section(s, b);
     struct oracle *o = s->oracle;
     const struct header *h = &s->block[b].head.header;
     s->account->slots_final++;
@@ -212,6 +235,20 @@ void oracle_final(struct sim *s, struct node *n, const struct effect *e)
 
 /* ---- skips, blame, alarms --------------------------------------------------------------------- */
 
+/* Some slot that the skip voids had a block that honest votes alone notarize. */
+static bool notarized_within(const struct sim *s, uint64_t slot)
+{
+    for (uint64_t u = slot; u < oracle_first(s, slot) + s->plan->turn_slots; u++) {
+        for (uint32_t i = 0; i < s->plan->n; i++) {
+            uint64_t tag = s->oracle->tag[ORACLE_NOTARIZE][i][u];
+            if (tag != 0 && s->plan->liars == 0 && oracle_notarizable(s, u, tag)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 void oracle_skipped(struct sim *s, struct node *n, const struct effect *e)
 {
     struct oracle *o = s->oracle;
@@ -231,6 +268,7 @@ void oracle_skipped(struct sim *s, struct node *n, const struct effect *e)
     account_mark(s->account, MARK_TAKEOVER);
     s->account->marks[MARK_TAKEOVER_TWICE] += turn > 0 && o->skipped[turn - 1] != 0;
     s->account->marks[MARK_SKIP_INSIDE] += (cert->slot - 1) % s->plan->turn_slots != 0;
+    s->account->marks[MARK_NOTARIZED_NOT_FINAL] += notarized_within(s, cert->slot);
     sim_tell(s, "=> turn %llu of %d is skipped from slot %llu", (unsigned long long)turn,
              e->u.skipped.leader, (unsigned long long)cert->slot);
     if (s->healthy) {

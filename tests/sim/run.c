@@ -8,7 +8,7 @@
 #include "tests/sim/adversary.h"
 #include "tests/sim/users.h"
 
-enum { MORE_BLOCKS = 3, HEAL_MOST_US = 120 * SECOND, INSTANT_MOST = 200000 };
+enum { MORE_BLOCKS = 3, INSTANT_MOST = 200000 };
 
 void sim_fail(struct sim *s, enum sim_end end, const char *format, ...)
 {
@@ -59,6 +59,7 @@ struct sim *sim_new(void)
     if (s == NULL) {
         return NULL;
     }
+    s->heal_most_us = HEAL_MOST_US;
     s->effects = malloc(sizeof *s->effects);
     s->block = calloc(SIM_BLOCKS, sizeof *s->block);
     s->index = calloc((size_t)2 * SIM_BLOCKS, sizeof *s->index);
@@ -377,7 +378,7 @@ static bool needs_hand(const struct node *n)
 
 static void heal_node(struct sim *s, struct node *n)
 {
-    n->downs = n->errors = n->disagreements = n->drains = 0;
+    n->downs = n->errors = n->disagreements = n->drains = n->leaves = 0;
     n->crash_after = 0;
     n->disk.sync_us = s->plan->sync_us;
     n->slow_client_us = 0;
@@ -467,7 +468,7 @@ static void describe(struct sim *s)
 static void must_go_on(struct sim *s)
 {
     uint64_t since = s->now;
-    uint64_t limit = s->now + HEAL_MOST_US;
+    uint64_t limit = s->now + s->heal_most_us;
     uint64_t height = oracle_height(s) + MORE_BLOCKS;
     while (!all_reached(s, height) || !users_served(s)) {
         if (!one_event(s, limit)) {

@@ -110,7 +110,7 @@ struct node {
     bool puppet;           /* no core: a liar speaks */
     uint64_t life;         /* counts starts */
     uint64_t tick_at, deadline; /* real time of the pending tick; what the core asked for */
-    uint32_t downs, pauses, hangs, errors, disagreements, drains; /* episodes under way */
+    uint32_t downs, pauses, hangs, errors, disagreements, drains, leaves; /* episodes under way */
     bool blackout;         /* the next start follows a loss of power */
     uint64_t held_until;
     uint64_t crash_after;  /* effects; 0: not armed */
@@ -208,6 +208,7 @@ struct sim {
     uint32_t *index;           /* open addressing, 2 * SIM_BLOCKS */
     uint64_t jitter_us;
     uint32_t loss, twice;
+    uint64_t heal_most_us;     /* within so long the set must go on */
     bool healing, healthy;     /* everything heals; nothing was ever wrong */
     uint32_t forgiven;         /* members on a restored copy: they count as liars from then on */
     uint32_t forgot;           /* members that lost their journal once */
@@ -220,6 +221,8 @@ struct sim {
     char why[512];
     FILE *story;               /* NULL: nobody reads */
 };
+
+enum { HEAL_MOST_US = 120 * SECOND };
 
 /* ---- run.c ------------------------------------------------------------------------------------ */
 struct sim *sim_new(void);
