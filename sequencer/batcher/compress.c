@@ -78,6 +78,56 @@ enum err channel_compress(struct buffer *out, enum compression c, int quality, s
     return ERR_REFUSED;
 }
 
+/* One piece: what the encoder holds back is flushed at its end. */
+static bool brotli_piece(BrotliEncoderState *state, struct buffer *out, struct bytes piece,
+                         BrotliEncoderOperation end)
+{
+    const uint8_t *next = piece.p;
+    size_t left = piece.n;
+    do {
+        uint8_t *to = buffer_room(out, TURN_BYTES);
+        size_t room = TURN_BYTES;
+        if (to == NULL || BrotliEncoderCompressStream(state, end, &left, &next, &room, &to, NULL) !=
+                              BROTLI_TRUE) {
+            return false;
+        }
+        out->n += TURN_BYTES - room;
+    } while (left > 0 || BrotliEncoderHasMoreOutput(state) == BROTLI_TRUE);
+    return true;
+}
+
+static bool brotli_pieces(BrotliEncoderState *state, struct buffer *out, struct bytes raw,
+                          const size_t *cut, size_t cuts)
+{
+    size_t at = 0;
+    for (size_t i = 0; i <= cuts; i++) {
+        size_t end = i < cuts ? cut[i] : raw.n;
+        if (!brotli_piece(state, out, bytes_of(raw.p + at, end - at),
+                          i < cuts ? BROTLI_OPERATION_FLUSH : BROTLI_OPERATION_FINISH)) {
+            return false;
+        }
+        at = end;
+    }
+    return true;
+}
+
+enum err channel_compress_cut(struct buffer *out, int quality, struct bytes raw, const size_t *cut,
+                              size_t cuts)
+{
+    BrotliEncoderState *state = BrotliEncoderCreateInstance(NULL, NULL, NULL);
+    if (state == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    bool good =
+        BrotliEncoderSetParameter(state, BROTLI_PARAM_QUALITY, (uint32_t)quality) == BROTLI_TRUE &&
+        BrotliEncoderSetParameter(state, BROTLI_PARAM_LGWIN, BROTLI_WINDOW) == BROTLI_TRUE &&
+        BrotliEncoderSetParameter(state, BROTLI_PARAM_SIZE_HINT, (uint32_t)raw.n) == BROTLI_TRUE;
+    buffer_put_byte(out, COMPRESSION_BROTLI_BYTE);
+    good = good && brotli_pieces(state, out, raw, cut, cuts);
+    BrotliEncoderDestroyInstance(state);
+    return out->bad != OK ? out->bad : good ? OK : ERR_NO_MEMORY;
+}
+
 /* ---- expanding ---------------------------------------------------------------------------------- */
 
 /* What a stream may still give: one byte more than the limit shows that there is more. */

@@ -24,6 +24,11 @@ enum compression compression_named(const char *name);
 enum err channel_compress(struct buffer *out, enum compression c, int quality, struct bytes raw)
     MUST_USE;
 
+/* The same in brotli, with tables of its own for what lies between two cuts (ascending places in
+ * `raw`): columns of different kinds take less so, 0.1 to 0.4 % of a channel. */
+enum err channel_compress_cut(struct buffer *out, int quality, struct bytes raw, const size_t *cut,
+                              size_t cuts) MUST_USE;
+
 /* Appends at most `max` bytes of what the channel holds; `out` must be let grow by one byte more.
  * ERR_MALFORMED: no known compression; ERR_NO_MEMORY. OK with `damage->e` set: what was appended stands, the rest is lost
  * (ERR_MALFORMED: cut off or damaged; ERR_TOO_LARGE: longer than `max`). */

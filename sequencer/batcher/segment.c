@@ -74,9 +74,10 @@ static enum err put_blocks(struct span_writer *w, const struct segment_block *bl
     return OK;
 }
 
+/* `cut` becomes the places of the batch's columns in the stream. */
 static enum err build_stream(struct segment *s, const struct batch_chain *chain,
                              const struct hash *parent, const struct segment_block *block,
-                             size_t n)
+                             size_t n, size_t cut[SPAN_CUTS])
 {
     static const struct hash no_epoch;
     struct span_writer w;
@@ -91,6 +92,9 @@ static enum err build_stream(struct segment *s, const struct batch_chain *chain,
         batches_put(&s->stream, buffer_bytes(&batch));
         e = s->stream.bad;
     }
+    for (size_t i = 0; e == OK && i < SPAN_CUTS; i++) {
+        cut[i] = s->stream.n - batch.n + w.cut[i];
+    }
     buffer_free(&batch);
     span_writer_free(&w);
     return e;
@@ -99,11 +103,12 @@ static enum err build_stream(struct segment *s, const struct batch_chain *chain,
 enum err segment_build(struct segment *s, const struct batch_chain *chain,
                        const struct hash *parent, const struct segment_block *block, size_t n)
 {
+    size_t cut[SPAN_CUTS];
     clear(s);
-    TRY(build_stream(s, chain, parent, block, n));
+    TRY(build_stream(s, chain, parent, block, n, cut));
     s->root = keccak256(s->stream.p, s->stream.n);
-    TRY(channel_compress(&s->content, COMPRESSION_BROTLI, BROTLI_QUALITY,
-                         buffer_bytes(&s->stream)));
+    TRY(channel_compress_cut(&s->content, BROTLI_QUALITY, buffer_bytes(&s->stream), cut,
+                             SPAN_CUTS));
     s->id = channel_id_of(chain->chain_id, buffer_bytes(&s->content));
     TRY(channel_payload(&s->payload, &s->id, buffer_bytes(&s->content), SEGMENT_FRAME));
     s->commitment = keccak256(s->payload.p, s->payload.n);

@@ -24,7 +24,7 @@ struct batch_block {
     uint64_t txs;
 };
 
-enum { SPAN_CHECK_BYTES = 20 };
+enum { SPAN_CHECK_BYTES = 20, SPAN_CUTS = 5 };
 
 /* Appends to columns; a transaction is taken apart once and nothing is ever moved again. */
 struct span_writer {
@@ -35,6 +35,7 @@ struct span_writer {
     struct batch_block last;
     struct bits epoch_starts, creates, parity, protection;
     struct buffer counts, signatures, receivers, datas, nonces, gases;
+    size_t cut[SPAN_CUTS]; /* after closing: where in the batch the large columns begin */
 };
 
 /* `max` bounds each column, in bytes. */

@@ -153,6 +153,17 @@ static enum err first_failure(const struct span_writer *w)
     return OK;
 }
 
+/* The columns whose bytes are of a kind of their own, one behind the other. */
+static void put_columns(struct span_writer *w, struct buffer *out, size_t start)
+{
+    const struct buffer *columns[SPAN_CUTS] = {&w->signatures, &w->receivers, &w->datas,
+                                               &w->nonces, &w->gases};
+    for (size_t i = 0; i < SPAN_CUTS; i++) {
+        w->cut[i] = out->n - start;
+        buffer_put_bytes(out, buffer_bytes(columns[i]));
+    }
+}
+
 enum err span_writer_close(struct span_writer *w, const struct hash *parent,
                            const struct hash *epoch_hash, struct buffer *out)
 {
@@ -161,6 +172,7 @@ enum err span_writer_close(struct span_writer *w, const struct hash *parent,
     }
     end_block(w);
     TRY(first_failure(w));
+    size_t start = out->n;
     buffer_put_byte(out, SPAN_VERSION);
     uvarint_put(out, w->first.timestamp - w->chain.genesis_time);
     uvarint_put(out, w->last.epoch);
@@ -171,11 +183,7 @@ enum err span_writer_close(struct span_writer *w, const struct hash *parent,
     buffer_put_bytes(out, buffer_bytes(&w->counts));
     bits_write(out, &w->creates);
     bits_write(out, &w->parity);
-    buffer_put_bytes(out, buffer_bytes(&w->signatures));
-    buffer_put_bytes(out, buffer_bytes(&w->receivers));
-    buffer_put_bytes(out, buffer_bytes(&w->datas));
-    buffer_put_bytes(out, buffer_bytes(&w->nonces));
-    buffer_put_bytes(out, buffer_bytes(&w->gases));
+    put_columns(w, out, start);
     bits_write(out, &w->protection);
     return out->bad;
 }

@@ -6,7 +6,8 @@
  * Three kinds of traffic, 100 transfers a block: `uniform`, every sender and recipient new, random
  * values and fees; `typical`, 2,000 senders, 5,000 recipients of unequal fame, round values; `load`,
  * 10 senders and 10 recipients in turn, one value. Signatures are random bytes, as incompressible as
- * real ones: 64 of them a transfer are what no compression goes below. */
+ * real ones: 64 of them a transfer are what no compression goes below. `cut` is what segments are
+ * made with: the columns of a batch compressed with tables of their own. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,7 +134,7 @@ static size_t write_raw(uint8_t out[RAW_MAX], const struct transfer *t)
 
 /* Columns of all of it; CPU seconds go to `*took`. */
 static void write_span(struct buffer *out, const struct buffer *raw, const size_t *n, size_t count,
-                       double *took)
+                       size_t cut[SPAN_CUTS], double *took)
 {
     static const struct batch_chain chain = {CHAIN, 0, 2};
     static const struct hash none;
@@ -152,19 +153,25 @@ static void write_span(struct buffer *out, const struct buffer *raw, const size_
     must(span_writer_close(&w, &none, &none, &batch) == OK, "the batch is refused");
     batches_put(out, buffer_bytes(&batch));
     *took = cpu_s() - start;
+    for (size_t i = 0; i < SPAN_CUTS; i++) {
+        cut[i] = out->n - batch.n + w.cut[i];
+    }
     buffer_free(&batch);
     span_writer_free(&w);
 }
 
+/* `cut` NULL: in one piece. */
 static void measure(const char *name, enum compression c, int quality, struct bytes raw,
-                    size_t count)
+                    const size_t *cut, size_t count)
 {
     struct buffer out;
     buffer_init(&out, (size_t)2 * LIMIT_CHANNEL_BYTES);
     double start = cpu_s();
-    must(channel_compress(&out, c, quality, raw) == OK, "cannot compress");
+    enum err e = cut != NULL ? channel_compress_cut(&out, quality, raw, cut, SPAN_CUTS)
+                             : channel_compress(&out, c, quality, raw);
+    must(e == OK, "cannot compress");
     double took = cpu_s() - start;
-    printf("  %-9s %6.1f bytes each, %7.1f MB/s\n", name, (double)out.n / (double)count,
+    printf("  %-14s %6.2f bytes each, %7.1f MB/s\n", name, (double)out.n / (double)count,
            (double)raw.n / took / 1e6);
     buffer_free(&out);
 }
@@ -185,14 +192,16 @@ static void run(const char *name, enum traffic kind, size_t count)
         n[i] = write_raw(to, &t);
         raw.n += n[i];
     }
-    write_span(&span, &raw, n, count, &took);
+    size_t cut[SPAN_CUTS];
+    write_span(&span, &raw, n, count, cut, &took);
     printf("%s: %zu transfers of %.1f bytes, %.1f in columns, %.0f MB/s before compression\n", name,
            count, (double)raw.n / (double)count, (double)span.n / (double)count,
            (double)raw.n / took / 1e6);
-    measure("zlib 9", COMPRESSION_ZLIB, 9, buffer_bytes(&span), count);
-    measure("brotli 5", COMPRESSION_BROTLI, 5, buffer_bytes(&span), count);
-    measure("brotli 6", COMPRESSION_BROTLI, 6, buffer_bytes(&span), count);
-    measure("brotli 10", COMPRESSION_BROTLI, 10, buffer_bytes(&span), count);
+    measure("zlib 9", COMPRESSION_ZLIB, 9, buffer_bytes(&span), NULL, count);
+    measure("brotli 6", COMPRESSION_BROTLI, 6, buffer_bytes(&span), NULL, count);
+    measure("brotli 6 cut", COMPRESSION_BROTLI, 6, buffer_bytes(&span), cut, count);
+    measure("brotli 10", COMPRESSION_BROTLI, 10, buffer_bytes(&span), NULL, count);
+    measure("brotli 10 cut", COMPRESSION_BROTLI, 10, buffer_bytes(&span), cut, count);
     buffer_free(&raw);
     buffer_free(&span);
     free(n);

@@ -156,6 +156,36 @@ static void through_all_layers(void **state)
     }
 }
 
+/* Cut anywhere, the stream says the same. */
+static void compressed_in_pieces(void **state)
+{
+    (void)state;
+    uint64_t seed = 31;
+    for (int i = 0; i < 40; i++) {
+        uint8_t raw[20000];
+        size_t cut[6];
+        size_t n = random_below(&seed, sizeof raw);
+        struct buffer small;
+        struct buffer back;
+        struct fault damage;
+        random_bytes(&seed, raw, n / 2);
+        memset(raw + n / 2, i, sizeof raw - n / 2);
+        for (size_t k = 0; k < 6; k++) {
+            size_t before = k > 0 ? cut[k - 1] : 0;
+            cut[k] = before + random_below(&seed, n - before + 1) / 2;
+        }
+        buffer_init(&small, LARGE);
+        buffer_init(&back, LARGE);
+        assert_int_equal(
+            channel_compress_cut(&small, i % 12, bytes_of(raw, n), cut, (size_t)i % 7), OK);
+        assert_int_equal(channel_expand(&back, buffer_bytes(&small), LARGE - 1, &damage), OK);
+        assert_int_equal(damage.e, OK);
+        assert_bytes(buffer_bytes(&back), bytes_of(raw, n));
+        buffer_free(&small);
+        buffer_free(&back);
+    }
+}
+
 /* ---- what a writer refuses -------------------------------------------------------------------------- */
 
 static const struct batch_chain chain = {901, 1700000000, 2};
@@ -270,8 +300,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trips),          cmocka_unit_test(skipping),
-        cmocka_unit_test(through_all_layers),   cmocka_unit_test(blocks_in_order),
-        cmocka_unit_test(transactions_refused), cmocka_unit_test(columns_bounded),
+        cmocka_unit_test(through_all_layers),   cmocka_unit_test(compressed_in_pieces),
+        cmocka_unit_test(blocks_in_order),      cmocka_unit_test(transactions_refused),
+        cmocka_unit_test(columns_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
