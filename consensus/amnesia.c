@@ -261,6 +261,22 @@ static void drive_amnesiac(struct core *c)
     c->step_cleared = true;
 }
 
+/* A process that was stopped for so long may have a living copy by now (a snapshot that was started
+ * elsewhere): before it signs again it asks, as at a start. With own signatures behind it a vote
+ * that it lacks then means a second instance. */
+void amnesia_paused(struct core *c)
+{
+    if (c->config.self < 0 || !c->started || c->amnesiac || c->asking) {
+        return;
+    }
+    c->asking = true;
+    c->quorum_since_us = 0;
+    for (uint32_t i = 0; i < c->n; i++) {
+        c->peer[i].answered = false;
+        c->peer[i].asked_us = 0;
+    }
+}
+
 void amnesia_drive(struct core *c)
 {
     if (c->config.self < 0) {

@@ -8,6 +8,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import time
 
@@ -180,6 +181,7 @@ def check_clock(net):
 def twin_of(net, index):
     """A copy of a node's folder with ports of its own; the path of its node.yaml."""
     folder, twin = f"{net.dir}/node{index}", f"{net.top}/twin"
+    shutil.rmtree(twin, ignore_errors=True)
     shutil.copytree(folder, twin)
     base = cluster.free_base(1)
     with open(f"{twin}/node.yaml") as f:
@@ -213,6 +215,28 @@ def check_two_copies(net):
     signs_again(net, index)
 
 
+def check_paused_copy(net):
+    """A snapshot of a node that stands still is started elsewhere, and signs. When the first one
+    goes on it asks before it signs, as at a start: never do two signatures exclude each other."""
+    index, other = 3, 1
+    pid = net.pids[index]
+    os.kill(pid, signal.SIGSTOP)
+    twin = subprocess.Popen([cluster.BATON, "node", "--config", twin_of(net, index)],
+                            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        before = net.rpc[other].head()
+        wait(lambda: net.rpc[other].head() > before + 3 and index in signers(net, other), 30,
+             "the copy signs")
+        os.kill(pid, signal.SIGCONT)
+        wait_reason(net, index, "stopped", "second instance|in use by another process")
+        net.wait_blocks(4, node=other)
+        net.check_no_evidence()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+        twin.kill()
+        twin.wait()
+
+
 # ---- a lost folder --------------------------------------------------------------------------------
 
 def observes(net, index):
@@ -224,7 +248,7 @@ def observes(net, index):
 
 def check_lost_folder(net):
     """What the sentences of a refused start advise is possible, and nothing is signed by it."""
-    index = 0
+    index = 3
     folder = f"{net.dir}/node{index}"
     kill_node(net, index)
     shutil.rmtree(f"{folder}/db")
@@ -302,6 +326,8 @@ def run(check):
         else:
             with check("machines_disk_full"):
                 check_disk_full(net, words)
+        with check("machines_paused_copy"):
+            check_paused_copy(net)
         with check("machines_lost_folder"):
             check_lost_folder(net)
         with check("machines_audit"):

@@ -61,6 +61,39 @@ static void an_ordinary_restart_is_none(void **state)
     }
 }
 
+static uint64_t votes_of(struct world *w, int a)
+{
+    uint64_t n = 0;
+    for (uint64_t slot = 1; slot < 400; slot++) {
+        for (uint8_t kind = VOTE_NOTARIZE; kind <= VOTE_FINALIZE; kind++) {
+            n += world_signed(w, a, kind, slot) ? 1 : 0;
+        }
+    }
+    return n;
+}
+
+/* A member that stood still may have a copy that lives by now: it asks before it signs again. */
+static void a_long_pause_is_a_start(void **state)
+{
+    (void)state;
+    struct world_options o = world_defaults();
+    struct world *w = world_new(&o);
+    assert_true(world_until_final(w, 8, 20000 * MS));
+    world_pause(w, 1, true);
+    world_run(w, 3000 * MS);
+    uint64_t before = votes_of(w, 1);
+    world_isolate(w, 1, true);
+    world_pause(w, 1, false);
+    world_run(w, 450 * MS);
+    assert_int_equal(votes_of(w, 1), before);
+    world_isolate(w, 1, false);
+    world_run(w, 8000 * MS);
+    assert_true(votes_of(w, 1) > before);
+    assert_false(world_view(w, 1).stopped);
+    assert_false(world_view(w, 1).amnesiac);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -68,6 +101,7 @@ int main(void)
         cmocka_unit_test(a_slot_old),
         cmocka_unit_test(old_and_long_down),
         cmocka_unit_test(an_ordinary_restart_is_none),
+        cmocka_unit_test(a_long_pause_is_a_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
