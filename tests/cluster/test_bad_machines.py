@@ -83,6 +83,8 @@ def check_unwritable(net, index, hurt, heal, pattern):
     mark = net.mark()
     net.wait_blocks(10, node=other)
     equal(net.metrics(index)["baton_votes_total"], votes, "votes signed without a disk")
+    leaders = [e["leader"] for e in net.named("block", mark)][2:]
+    require(index not in leaders, f"it leads without a disk: {leaders}")
     equal(net.metrics(index)["baton_ready"], 0, "baton_ready")
     require(net.metrics(index)["baton_alarms_total"] >= 1, "no alarm")
     require(index not in signers(net, other), f"node {index} is in a certificate")
