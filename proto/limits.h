@@ -92,6 +92,7 @@
     LIMIT(TX_BLOBS, 6, "blobs", "blob transaction refused (EIP-7594)")                         \
     LIMIT(SEGMENT_BLOCKS, 10000, "blocks", "the segment is closed")                            \
     LIMIT(SEGMENT_BYTES, 1500000, "bytes", "the segment is closed: bodies, uncompressed")      \
+    LIMIT(BATCH_JSON, 1000000, "elements", "baton batch prints no larger batch")               \
     LIMIT(CONFIG_BYTES, 1048576, "bytes", "configuration refused")
 
 enum limit {

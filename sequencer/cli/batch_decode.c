@@ -121,6 +121,10 @@ static bool add_batch(struct decode *d, struct json_object *batches, struct byte
         ignore_fault(d, "batch", at, &fault);
         return false;
     }
+    if (b.blocks + b.span.txs + b.singular_txs > LIMIT_BATCH_JSON) {
+        ignore(d, "batch", at, "it is sound, but has more blocks and transactions than are printed");
+        return true;
+    }
     struct json_object *o = batch_json(d, &b, &good);
     if (!good) {
         json_object_put(o);

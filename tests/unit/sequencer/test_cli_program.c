@@ -62,7 +62,7 @@ static void test_help(void **state)
     (void)state;
     static const char *const commands[] = {"devnet",  "chaos",  "node",      "keys",
                                            "genesis", "status", "incidents", "verify",
-                                           "bench",   "limits", "version"};
+                                           "batch",   "bench",  "limits",    "version"};
     char words[64];
     expect("help", 0, "baton COMMAND");
     expect("--help", 0, "Exit codes");

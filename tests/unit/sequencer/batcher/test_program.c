@@ -168,6 +168,36 @@ static void ignored(void **state)
     json_object_put(v);
 }
 
+/* Ten million empty blocks in a few kilobytes: said, not printed. */
+static void a_crowd(void **state)
+{
+    (void)state;
+    enum { CROWD = 10000000, LARGE = 1 << 25 };
+    struct buffer batch;
+    struct buffer stream;
+    struct buffer content;
+    buffer_init(&batch, LARGE);
+    buffer_init(&stream, LARGE);
+    buffer_init(&content, LARGE);
+    uint8_t *zeros = calloc(1, CROWD + CROWD / 8);
+    buffer_put(&batch, "\1\0\0", 3);
+    buffer_put(&batch, zeros, 2 * SPAN_CHECK_BYTES);
+    uvarint_put(&batch, CROWD);
+    buffer_put(&batch, zeros, CROWD + CROWD / 8);
+    free(zeros);
+    batches_put(&stream, buffer_bytes(&batch));
+    assert_int_equal(channel_compress(&content, COMPRESSION_BROTLI, 1, buffer_bytes(&stream)), OK);
+    char *text = malloc(HEX_SIZE(content.n));
+    hex_encode(text, content.p, content.n);
+    write_file("f", text);
+    expect("decode f --kind channel --json", 0, "more blocks and transactions than are printed");
+    assert_true(strlen(output) < 1000);
+    free(text);
+    buffer_free(&batch);
+    buffer_free(&stream);
+    buffer_free(&content);
+}
+
 static void wrong_input(void **state)
 {
     (void)state;
@@ -216,7 +246,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(singular), cmocka_unit_test(spans),       cmocka_unit_test(rebuilt),
-        cmocka_unit_test(ignored),  cmocka_unit_test(wrong_input),
+        cmocka_unit_test(ignored),  cmocka_unit_test(a_crowd),     cmocka_unit_test(wrong_input),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

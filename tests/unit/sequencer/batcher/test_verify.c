@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "proto/body.h"
@@ -13,6 +14,7 @@
 #include "sequencer/batcher/layer_file.h"
 #include "sequencer/cli/verify_batches.h"
 #include "sequencer/execution/ledger.h"
+#include "sequencer/node/genesis_file.h"
 
 enum { MEMBERS = 4, SEGMENTS = 3, BLOCKS = 5, TXS = 3, RAW_BYTES = 256, MS = 1000, STEP = 7 };
 
@@ -309,6 +311,59 @@ static void wrong_chains(void **state)
     free(w);
 }
 
+/* Runs `baton verify batches` on the world; what it says is in `output`. */
+static int run_program(const struct world *w, const char *genesis, const char *options,
+                       char output[2048])
+{
+    char command[512];
+    snprintf(command, sizeof command, "'%s' verify batches '%s' --genesis '%s' %s 2>&1 </dev/null",
+             BATON_PROGRAM, w->folder, genesis, options);
+    FILE *f = popen(command, "r");
+    assert_non_null(f);
+    size_t n = fread(output, 1, 2047, f);
+    output[n] = '\0';
+    int status = pclose(f);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void expect(const char *output, const char *part)
+{
+    if (strstr(output, part) == NULL) {
+        print_error("%s\n", output);
+    }
+    assert_non_null(strstr(output, part));
+}
+
+/* The command: exit codes, the head's hash, the place of damage. */
+static void the_program(void **state)
+{
+    (void)state;
+    struct world *w = malloc(sizeof *w);
+    char genesis[80];
+    char path[128];
+    char head[HEX_SIZE(32)];
+    char output[2048];
+    post_all(w, 200);
+    snprintf(genesis, sizeof genesis, "%s.json", w->folder);
+    assert_int_equal(genesis_file_write(&w->genesis, genesis, why, sizeof why), OK);
+    hex_encode(head, w->head.hash.b, 32);
+    assert_int_equal(run_program(w, genesis, "", output), 0);
+    expect(output, "ok: 3 segments, 15 blocks, 36 transactions; head 15 0x");
+    expect(output, head);
+    assert_int_equal(run_program(w, genesis, "--json", output), 0);
+    expect(output, "{\"ok\":true,\"segments\":3,\"blocks\":15,");
+    path_of(w, path, 1, ".seg");
+    flip(path, 100, 4);
+    assert_int_equal(run_program(w, genesis, "", output), 1);
+    expect(output, "000000000006.seg: its bytes are not those");
+    expect(output, "what came before holds, up to block 5");
+    flip(path, 100, 4);
+    assert_int_equal(run_program(w, "/nowhere.json", "", output), 2);
+    unlink(genesis);
+    close_world(w);
+    free(w);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -321,6 +376,7 @@ int main(void)
         cmocka_unit_test(rebuilt),
         cmocka_unit_test(one_bit_anywhere),
         cmocka_unit_test(wrong_chains),
+        cmocka_unit_test(the_program),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
