@@ -63,6 +63,9 @@ void effect_ban(struct core *c, int member, const char *why)
 
 void effect_alarm(struct core *c, enum alarm_kind what, uint64_t slot, int member)
 {
+    if (c->out == NULL) {
+        return; /* still restoring: what does not fit is told to the driver by ERR_BUSY */
+    }
     for (uint32_t i = 0; i < c->out->n; i++) {
         if (c->out->effect[i].kind == EFFECT_ALARM && c->out->effect[i].u.alarm.what == what) {
             return;

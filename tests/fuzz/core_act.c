@@ -88,9 +88,14 @@ void core_run_start(struct core_run *r, uint8_t how)
     r->config.ask_before_signing = (how & 128) != 0;
     r->config.start_us = r->now_us;
     r->config.crypto = (struct core_crypto){r, core_sign, core_recover};
+    core_run_again(r);
+    core_start(r->core, r->now_us, &r->out);
+}
+
+void core_run_again(struct core_run *r)
+{
     DEMAND(core_init(&r->core, memory_for(&r->config), &r->config) == OK);
     oracle_start(&r->oracle, &r->config);
-    core_start(r->core, r->now_us, &r->out);
 }
 
 void core_run_end(struct core_run *r)
@@ -98,7 +103,7 @@ void core_run_end(struct core_run *r)
     message_arena_free(&r->arena);
 }
 
-static void step(struct core_run *r, struct event *e);
+void core_run_step(struct core_run *r, struct event *e);
 
 /* ---- effects --------------------------------------------------------------------------------- */
 
@@ -131,11 +136,11 @@ static void on_write(struct core_run *r)
     struct event e = {.kind = EVENT_WRITE_FAILED, .peer = -1};
     if (++r->writes == r->fail_write) {
         r->oracle.write_failed = true;
-        step(r, &e);
+        core_run_step(r, &e);
     }
 }
 
-static void step(struct core_run *r, struct event *e)
+void core_run_step(struct core_run *r, struct event *e)
 {
     bool writes = false;
     e->now_us = r->now_us;
@@ -200,7 +205,7 @@ static void act_time(struct core_run *r, struct bytes *in)
         r->wall_ms += (uint64_t)(int64_t)((int8_t)how * 250);
     }
     e.late_us = (how & 4) != 0 ? by : 0;
-    step(r, &e);
+    core_run_step(r, &e);
 }
 
 static void act_peer(struct core_run *r, struct bytes *in)
@@ -209,7 +214,7 @@ static void act_peer(struct core_run *r, struct bytes *in)
     uint8_t how = script_u8(in);
     e.u.peer.up = (how & 1) != 0;
     e.u.peer.reset = !e.u.peer.up && (how & 2) != 0;
-    step(r, &e);
+    core_run_step(r, &e);
 }
 
 static void act_latency(struct core_run *r, struct bytes *in)
@@ -217,17 +222,17 @@ static void act_latency(struct core_run *r, struct bytes *in)
     struct event e = {.kind = EVENT_LATENCY, .peer = script_peer(r, in)};
     e.u.latency.one_way_p50_us = script_u16(in);
     e.u.latency.one_way_p99_us = e.u.latency.one_way_p50_us + script_u16(in);
-    step(r, &e);
+    core_run_step(r, &e);
 }
 
 static void hear(struct core_run *r, int from, const struct message *m)
 {
     struct event e = {.kind = EVENT_MESSAGE, .peer = from, .u.message = m};
-    step(r, &e);
+    core_run_step(r, &e);
 }
 
-static struct vote make_vote(struct core_run *r, int signer, uint8_t kind, uint64_t slot,
-                             const struct block_head *b)
+struct vote core_run_vote(struct core_run *r, int signer, uint8_t kind, uint64_t slot,
+                          const struct block_head *b)
 {
     struct vote v = {.kind = kind, .signer = (uint8_t)signer, .epoch = r->config.epoch.epoch,
                      .slot = slot};
@@ -252,7 +257,7 @@ static void act_vote(struct core_run *r, struct bytes *in)
     uint8_t how = script_u8(in);
     const struct block_head *b = script_block(r, in);
     uint8_t kind = (uint8_t)(VOTE_NOTARIZE + how % 3);
-    struct vote v = make_vote(r, from, kind, vote_slot(r, in, kind, b, how), b);
+    struct vote v = core_run_vote(r, from, kind, vote_slot(r, in, kind, b, how), b);
     v.signature.b[40] ^= (how & 64) != 0; /* a signature that does not hold */
     struct message m = {.kind = (how & 128) != 0 ? MSG_OWN_VOTES : MSG_VOTES};
     m.u.bundle.vote = &v;
@@ -260,21 +265,18 @@ static void act_vote(struct core_run *r, struct bytes *in)
     hear(r, from, &m);
 }
 
-static struct certificate make_certificate(struct core_run *r, uint8_t kind, uint64_t slot,
-                                           const struct block_head *b, uint8_t how)
+struct certificate core_run_certificate(struct core_run *r, uint8_t kind, uint64_t slot,
+                                        const struct block_head *b)
 {
     struct certificate c = {.kind = kind, .epoch = r->config.epoch.epoch, .slot = slot};
     uint32_t n = 0;
     for (int i = 0; i < MEMBERS; i++) {
         if (i != r->config.self) {
-            struct vote v = make_vote(r, i, kind, slot, b);
+            struct vote v = core_run_vote(r, i, kind, slot, b);
             c.signers |= 1u << i;
             c.block = v.block;
             c.signature[n++] = v.signature;
         }
-    }
-    if ((how & 64) != 0) {
-        c.signature[0].b[40] ^= 1;
     }
     return c;
 }
@@ -291,7 +293,8 @@ static void act_bundle(struct core_run *r, struct bytes *in)
         uint8_t how = script_u8(in);
         const struct block_head *on = script_block(r, in);
         uint8_t kind = (uint8_t)(VOTE_NOTARIZE + how % 3);
-        cert[b.certs] = make_certificate(r, kind, vote_slot(r, in, kind, on, how), on, how);
+        cert[b.certs] = core_run_certificate(r, kind, vote_slot(r, in, kind, on, how), on);
+        cert[b.certs].signature[0].b[40] ^= (how & 64) != 0;
     }
     uint32_t first = r->blocks - 1 - script_u8(in) % r->blocks;
     for (; b.heads < (uint32_t)(count >> 2 & 7) && first + b.heads < r->blocks; b.heads++) {
@@ -364,8 +367,16 @@ static size_t put_system(struct core_run *r, uint8_t out[CORE_SYSTEM], const str
     return n;
 }
 
-static struct block_head *make_block(struct core_run *r, const struct block_head *parent,
-                                     uint64_t slot, uint8_t flags, uint8_t twist)
+void core_run_seal(struct core_run *r, struct block_head *head)
+{
+    const struct header *h = &head->header;
+    head->hash = header_hash(h);
+    struct hash digest = propose_digest(&r->config.epoch, h->slot, h->attempt, &head->hash);
+    sign(&head->signature, &r->config.epoch.member[h->leader % MEMBERS].address, &digest);
+}
+
+struct block_head *core_run_block(struct core_run *r, const struct block_head *parent,
+                                  uint64_t slot, uint8_t flags, uint8_t twist)
 {
     struct core_block *b = &r->block[r->blocks];
     const struct header *p = &parent->header;
@@ -393,9 +404,7 @@ static struct block_head *make_block(struct core_run *r, const struct block_head
         h->body_len = 0;
     }
     b->head.system = bytes_of(b->system, n);
-    b->head.hash = header_hash(h);
-    struct hash digest = propose_digest(&r->config.epoch, slot, 0, &b->head.hash);
-    sign(&b->head.signature, &r->config.epoch.member[h->leader].address, &digest);
+    core_run_seal(r, &b->head);
     return &b->head;
 }
 
@@ -409,7 +418,7 @@ static void act_propose(struct core_run *r, struct bytes *in)
     if (r->blocks == CORE_BLOCKS || slot == 0) {
         return;
     }
-    struct block_head *head = make_block(r, parent, slot, flags, twist);
+    struct block_head *head = core_run_block(r, parent, slot, flags, twist);
     if (head->header.leader == r->config.self) {
         return; /* a leader's own proposals come from itself */
     }
@@ -491,7 +500,7 @@ static void act_body(struct core_run *r, struct bytes *in)
     struct event e = {.kind = EVENT_BODY, .peer = -1};
     e.u.body.block = script_block(r, in)->hash;
     e.u.body.ok = (script_u8(in) & 15) != 15;
-    step(r, &e);
+    core_run_step(r, &e);
 }
 
 static void act_executed(struct core_run *r, struct bytes *in)
@@ -502,7 +511,7 @@ static void act_executed(struct core_run *r, struct bytes *in)
     bool fails = ++r->answers == r->fail_answer;
     e.u.executed.verdict = fails || (how & 15) == 15 ? VERDICT_INVALID : VERDICT_VALID;
     e.u.executed.took_us = (uint64_t)how * 1000;
-    step(r, &e);
+    core_run_step(r, &e);
 }
 
 static void act_built(struct core_run *r, struct bytes *in)
@@ -516,7 +525,7 @@ static void act_built(struct core_run *r, struct bytes *in)
     e.u.built.payload.b[0] = (uint8_t)r->build;
     e.u.built.state_root = keccak256(e.u.built.payload.b, 32);
     e.u.built.body_root = keccak256(&how, 1);
-    step(r, &e);
+    core_run_step(r, &e);
 }
 
 static void act_persisted(struct core_run *r, struct bytes *in)
@@ -529,7 +538,7 @@ static void act_persisted(struct core_run *r, struct bytes *in)
     }
     r->oracle.persisted += n == 0 || n > waiting ? waiting : n;
     e.u.persisted = r->oracle.persisted;
-    step(r, &e);
+    core_run_step(r, &e);
 }
 
 static void act_health(struct core_run *r, struct bytes *in)
@@ -540,7 +549,7 @@ static void act_health(struct core_run *r, struct bytes *in)
     e.u.health.pending = (how & 2) != 0;
     e.u.health.draining = (how & 12) == 12;
     e.u.health.client_silent_us = (how & 16) != 0 ? (uint64_t)script_u16(in) * 100 : 0;
-    step(r, &e);
+    core_run_step(r, &e);
 }
 
 static void act_fail(struct core_run *r, struct bytes *in)
@@ -551,7 +560,7 @@ static void act_fail(struct core_run *r, struct bytes *in)
         return; /* both end the signing: seldom */
     }
     r->oracle.write_failed |= e.kind == EVENT_WRITE_FAILED;
-    step(r, &e);
+    core_run_step(r, &e);
 }
 
 void core_run_act(struct core_run *r, struct bytes *script)

@@ -33,4 +33,23 @@ void core_run_start(struct core_run *r, uint8_t how);
 void core_run_act(struct core_run *r, struct bytes *script);
 void core_run_end(struct core_run *r);
 
+/* For tests that write their own script. */
+
+/* A fresh core of the same configuration, before core_start: to restore into. */
+void core_run_again(struct core_run *r);
+/* Stamps the time on an event, gives it to the core, and has the oracle look at what comes. */
+void core_run_step(struct core_run *r, struct event *e);
+struct vote core_run_vote(struct core_run *r, int signer, uint8_t kind, uint64_t slot,
+                          const struct block_head *b);
+/* By everybody but the core's member. */
+struct certificate core_run_certificate(struct core_run *r, uint8_t kind, uint64_t slot,
+                                        const struct block_head *b);
+/* The next of `block`, not yet counted in `blocks`, by the leader of its slot. `flags`: of the
+ * header; `twist`: makes others of the same place; 0x80 lists no skipped turns, 0x10 and 0x20 put a
+ * notice in, 0x40 a later timestamp. */
+struct block_head *core_run_block(struct core_run *r, const struct block_head *parent,
+                                  uint64_t slot, uint8_t flags, uint8_t twist);
+/* Hash and signature of a header that was changed. */
+void core_run_seal(struct core_run *r, struct block_head *head);
+
 #endif

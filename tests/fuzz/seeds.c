@@ -212,6 +212,8 @@ static void seeds_of_records(void)
     out[1] = 25;
     memcpy(out + 2 + 398, out + 2, 398);
     seed_put("safety", "two", bytes_of(out, 2 + 2 * 398));
+    out[0] = 24;
+    seed_put("safety", "file", bytes_of(out, 2 + 2 * 398));
 }
 
 static void seeds_of_messages(void)

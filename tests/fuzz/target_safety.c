@@ -1,5 +1,6 @@
 /* The safety record: two slots with whatever stands in them, with right checksums (else nothing
- * would come past them) or as they are; then the file, which must find the newest valid one. */
+ * would come past them) or as they are; for some inputs then the file of both, which must find the
+ * newest valid one. */
 #include "proto/keccak.h"
 #include "storage/safety_file.h"
 #include "tests/fuzz/fuzz.h"
@@ -42,6 +43,9 @@ void fuzz_safety(struct bytes in)
         uint8_t *slot = file + i * SAFETY_SLOT_BYTES;
         fill(slot, script_bytes(&in, i == 0 ? half : CONTENT), (how & 1 << i) == 0);
         valid[i] = decode(&r[i], slot);
+    }
+    if ((how & 24) != 24) { /* files are slow */
+        return;
     }
     struct bytes content = bytes_of(file, (how & 4) == 0 ? sizeof file : SAFETY_SLOT_BYTES + 7);
     valid[1] = valid[1] && content.n == sizeof file;
