@@ -4,6 +4,7 @@
 
 #include "proto/keccak.h"
 #include "proto/rlp.h"
+#include "sequencer/batcher/tx_parts.h"
 
 enum { HASH_VERSION = 1, V_PLAIN = 27, TX_ROOM = 1024 };
 
@@ -82,27 +83,6 @@ enum err blob_tx_sign(struct buffer *out, const struct blob_tx *t, const struct 
 
 /* ---- reading ------------------------------------------------------------------------------------ */
 
-static enum err skip_access(struct rlp_in *in)
-{
-    struct rlp_in list;
-    struct rlp_in entry;
-    struct rlp_in slots;
-    uint8_t word[32];
-    TRY(rlp_list(in, &list));
-    while (!rlp_at_end(&list)) {
-        TRY(rlp_list(&list, &entry));
-        TRY(rlp_fixed(&entry, word, sizeof(struct address)));
-        TRY(rlp_list(&entry, &slots));
-        while (!rlp_at_end(&slots)) {
-            TRY(rlp_fixed(&slots, word, sizeof word));
-        }
-        if (!rlp_at_end(&entry)) {
-            return ERR_MALFORMED;
-        }
-    }
-    return OK;
-}
-
 static enum err take_hashes(struct rlp_in *in, struct blob_tx *t)
 {
     struct rlp_in hashes;
@@ -130,7 +110,7 @@ static enum err take_fields(struct rlp_in *in, struct blob_tx *t)
     TRY(rlp_fixed(in, t->to.b, sizeof t->to.b));
     TRY(rlp_u256(in, &t->value));
     TRY(rlp_string(in, &t->data));
-    TRY(skip_access(in));
+    TRY(tx_parts_check_access(in));
     TRY(rlp_u256(in, &t->max_blob_fee));
     return take_hashes(in, t);
 }

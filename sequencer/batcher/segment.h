@@ -7,9 +7,14 @@
 #ifndef SEQUENCER_BATCHER_SEGMENT_H
 #define SEQUENCER_BATCHER_SEGMENT_H
 
+#include "proto/genesis.h"
 #include "proto/header.h"
 #include "sequencer/batcher/batch.h"
 #include "sequencer/batcher/channel.h"
+
+/* The chain of this genesis; its block time is 0 unless blocks come at a fixed pace of whole
+ * seconds. */
+struct batch_chain batch_chain_of(const struct genesis *g);
 
 /* ---- where it ends ---- */
 

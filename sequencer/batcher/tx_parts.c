@@ -37,8 +37,7 @@ static enum err check_slots(struct rlp_in *entry)
     return rlp_at_end(entry) ? OK : ERR_MALFORMED;
 }
 
-/* EIP-2930: [[address, [slot, …]], …]. */
-static enum err check_access(struct rlp_in *in)
+enum err tx_parts_check_access(struct rlp_in *in)
 {
     struct rlp_in list;
     struct rlp_in entry;
@@ -109,7 +108,7 @@ static enum err check_part(struct rlp_in *in, uint8_t type, enum tx_part part)
     case PART_DATA:
         return rlp_string(in, &text);
     case PART_ACCESS:
-        return check_access(in);
+        return tx_parts_check_access(in);
     case PART_AUTHORISATIONS:
         return check_authorisations(in);
     case TX_PARTS:

@@ -4,6 +4,7 @@
 #ifndef SEQUENCER_BATCHER_TX_PARTS_H
 #define SEQUENCER_BATCHER_TX_PARTS_H
 
+#include "proto/rlp.h"
 #include "sequencer/batcher/buffer.h"
 
 /* In the order of the raw transaction; types leave some out. PART_PRICE is the gas price, or the
@@ -45,5 +46,8 @@ void tx_parts_join(struct buffer *out, const struct tx_parts *t);
  * is one whole element, type byte included. */
 enum err tx_parts_split_data(struct tx_parts *out, struct bytes data) MUST_USE;
 void tx_parts_join_data(struct buffer *out, const struct tx_parts *t);
+
+/* Takes an access list (EIP-2930): [[address, [slot, …]], …]. */
+enum err tx_parts_check_access(struct rlp_in *in) MUST_USE;
 
 #endif

@@ -6,13 +6,14 @@
 #include <string.h>
 
 #include "proto/limits.h"
+#include "sequencer/batcher/segment.h"
 #include "sequencer/cli/batch_text.h"
 #include "sequencer/cli/cli.h"
 #include "sequencer/cli/doc.h"
 #include "sequencer/cli/options.h"
 #include "sequencer/node/genesis_file.h"
 
-enum { READ_BYTES = 65536, MS = 1000, CALLDATA_FRAME = 120000 };
+enum { READ_BYTES = 65536, CALLDATA_FRAME = 120000 };
 
 struct batch_options {
     const char *kind;
@@ -101,9 +102,7 @@ static enum err read_chain(struct batch_chain *out, const struct batch_options *
     char why[512] = "";
     enum err e = genesis_file_read(&g, o->genesis, why, sizeof why);
     if (e == OK) {
-        bool whole = g.params.pace == PACE_FIXED && g.params.block_time_ms % MS == 0;
-        *out = (struct batch_chain){g.chain_id, g.timestamp_ms / MS,
-                                    whole ? g.params.block_time_ms / MS : 0};
+        *out = batch_chain_of(&g);
     } else {
         cli_fail(0, "batch: %s", *why != '\0' ? why : err_text(e));
     }

@@ -206,16 +206,9 @@ static enum err run_segment(struct replay *r)
 
 /* ---- all of it -------------------------------------------------------------------------------------------- */
 
-static struct batch_chain chain_of(const struct genesis *g)
-{
-    bool whole = g->params.pace == PACE_FIXED && g->params.block_time_ms % MS == 0;
-    return (struct batch_chain){g->chain_id, g->timestamp_ms / MS,
-                                whole ? g->params.block_time_ms / MS : 0};
-}
-
 static enum err replay_open(struct replay *r, const char *dir, struct genesis *g)
 {
-    r->chain = chain_of(g);
+    r->chain = batch_chain_of(g);
     segment_init(&r->segment);
     buffer_init(&r->payload, FILE_ROOM);
     buffer_init(&r->envelope, FILE_ROOM);
