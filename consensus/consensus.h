@@ -57,7 +57,10 @@ enum event_kind {
     EVENT_PERSISTED,     /* every write up to this sequence is durable */
     EVENT_WRITE_FAILED,  /* a write failed: stop signing */
     EVENT_HEALTH,        /* own client, disk, pool; operator's wishes */
-    EVENT_OWN_KEY_SEEN   /* a live second instance of this key was proved (CONSENSUS 8) */
+    EVENT_OWN_KEY_SEEN,  /* a live second instance of this key was proved (CONSENSUS 8) */
+    EVENT_STARVING       /* a transaction durable at weight >= A and executable here has waited
+                          * longer than the inclusion limit while blocks of this turn had room; at
+                          * most one event a transaction (CONSENSUS 6) */
 };
 
 struct built_payload {
@@ -97,6 +100,7 @@ struct event {
         } executed;
         struct built_payload built;
         uint64_t persisted;     /* write sequence */
+        uint64_t starving_turn;
         struct {
             uint32_t not_ready; /* enum not_ready bits that the driver knows of */
             bool pending;       /* the pool holds an executable transaction */

@@ -215,6 +215,7 @@ struct core {
     uint64_t sent_status_us;
     bool status_due;
     uint64_t resend_us, resend_wait_us;
+    uint64_t starving; /* turn + 1 that this step's event is about; 0: none */
 
     uint64_t sequence; /* last write sequence given out */
     uint64_t persisted;

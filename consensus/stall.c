@@ -150,6 +150,16 @@ static bool yield(struct core *c, const struct deadlines *d)
     return changed;
 }
 
+/* A transaction waits while this turn's blocks have room: one skip, and no other for it. */
+static bool starving(struct core *c, const struct deadlines *d)
+{
+    if (c->starving != turn_of(c, c->cur) + 1 || !d->calm || d->leader == c->config.self) {
+        return false;
+    }
+    c->starving = 0;
+    return sign_skip(c, c->cur, SKIP_STARVING);
+}
+
 static bool follow(struct core *c, bool act, const struct deadlines *d)
 {
     if (d->record == NULL) {
@@ -267,6 +277,7 @@ bool stall_check(struct core *c, bool act)
     changed |= head_stall(c, act);
     changed |= silent(c, act, &d);
     changed |= yield(c, &d);
+    changed |= starving(c, &d);
     changed |= follow(c, act, &d);
     changed |= invalid(c);
     changed |= ahead_of_time(c, act, &d);

@@ -294,6 +294,9 @@ static void on_event(struct core *c, const struct event *ev)
         c->stopped = true;
         effect_alarm(c, ALARM_SECOND_INSTANCE, c->cur, c->config.self);
         break;
+    case EVENT_STARVING:
+        c->starving = ev->u.starving_turn + 1;
+        break;
     }
 }
 
@@ -390,6 +393,7 @@ void core_step(struct core *core, const struct event *event, struct effects *out
     c->step_amnesiac = false;
     c->step_cleared = false;
     c->step_more = false;
+    c->starving = 0;
     uint32_t ready_before = c->last_verdict;
     on_event(c, event);
     drive(c, event->kind == EVENT_TICK);

@@ -32,6 +32,7 @@ struct config {
     char hosts[CONFIG_TEXT]; /* allowed Host headers */
     char el[CONFIG_TEXT];    /* ledger */
     uint64_t head_stall_ms;
+    uint64_t inclusion_limit_ms; /* 0: off */
     bool vow_never_signed;
 };
 

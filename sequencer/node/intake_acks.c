@@ -7,7 +7,7 @@
 
 #include "sequencer/node/parts.h"
 
-enum { REPEAT_US = 500000, GIVE_UP_US = 10000000, FORGET_US = 600000000 };
+enum { REPEAT_US = 500000, GIVE_UP_US = 10000000, FORGET_US = 600000000, STARVING_LOOK = 256 };
 
 static struct intake_wait *find(struct node *n, const struct hash *hash)
 {
@@ -175,9 +175,49 @@ static bool is_due(const struct intake_wait *w, uint64_t now)
     return now - w->sent_us > (uint64_t)REPEAT_US << doublings;
 }
 
+/* Durable at weight >= A, executable, and not in a block that was proposed after the limit and had
+ * room for it? */
+static bool starves(const struct node *n, const struct intake_wait *w, const struct block_entry *e)
+{
+    uint64_t limit = n->config->inclusion_limit_ms * 1000;
+    struct mempool_entry in_pool;
+    struct tx tx;
+    return !w->starved && e->arrival_us > w->at_us + limit &&
+           members_weight(&n->epoch, w->acks) >= n->epoch.blocking &&
+           mempool_get(n->mempool, &w->hash, &in_pool) && in_pool.executable &&
+           tx_decode(&tx, in_pool.raw) == TX_OK &&
+           tx.gas <= n->epoch.params.gas_limit - e->info.gas_used;
+}
+
+/* The reason *starving* of CONSENSUS 6, off unless a limit is configured: by the last final block. */
+static void look_for_starving(struct node *n)
+{
+    const struct block_entry *e = blocks_find(n, &n->finality.latest_block);
+    if (e == NULL || n->config->inclusion_limit_ms == 0 || n->self < 0 || !e->has_info ||
+        blocks_is_empty(&e->head.header) || e->info.gas_used > n->epoch.params.gas_limit) {
+        return;
+    }
+    uint32_t looked = 0;
+    struct intake_wait *w, *tmp;
+    HASH_ITER(hh, n->intake.wait, w, tmp)
+    {
+        if (looked++ == STARVING_LOOK) {
+            return;
+        }
+        if (starves(n, w, e)) {
+            w->starved = true;
+            struct event event = {.kind = EVENT_STARVING, .peer = -1};
+            event.u.starving_turn = (e->head.header.slot - 1) / n->epoch.params.turn_slots;
+            driver_give(n, event);
+            return;
+        }
+    }
+}
+
 void intake_sweep(struct node *n)
 {
     uint64_t now = driver_now();
+    look_for_starving(n);
     struct repeats r = {.n = 0};
     struct intake_wait *w, *tmp;
     while (n->intake.wait != NULL && now - n->intake.wait->at_us > FORGET_US) {

@@ -327,6 +327,7 @@ struct intake_wait {
     uint32_t acks;    /* members where it is durable */
     uint32_t repeats; /* each waits twice as long as the last */
     uint64_t at_us, sent_us;
+    bool starved;     /* the core was told: once a transaction (CONSENSUS 6) */
     struct intake_wait *prev, *next; /* of the unanswered, oldest first */
 };
 

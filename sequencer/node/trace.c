@@ -62,9 +62,13 @@ static void trace_content(FILE *f, const struct event *e)
     case EVENT_PERSISTED:
         fprintf(f, " %llu", (unsigned long long)e->u.persisted);
         return;
+    case EVENT_STARVING:
+        fprintf(f, " %llu", (unsigned long long)e->u.starving_turn);
+        return;
     case EVENT_HEALTH:
-        fprintf(f, " %u %d %d %llu", e->u.health.not_ready, e->u.health.pending ? 1 : 0,
-                e->u.health.draining ? 1 : 0, (unsigned long long)e->u.health.client_silent_us);
+        fprintf(f, " %u %d %d %d %llu", e->u.health.not_ready, e->u.health.pending ? 1 : 0,
+                e->u.health.draining ? 1 : 0, e->u.health.leaving ? 1 : 0,
+                (unsigned long long)e->u.health.client_silent_us);
         return;
     case EVENT_TICK:
     case EVENT_WRITE_FAILED:

@@ -171,6 +171,34 @@ static void crash_mode_with_one_of_three_dead(void **state)
     }
 }
 
+/* One member's word costs the leader nothing: the turn goes on past its skip. Of blocking weight
+ * it ends the turn; each word counts once, and never against oneself. */
+static void starving_transactions(void **state)
+{
+    (void)state;
+    struct world_options o = world_defaults();
+    o.turn_slots = 8;
+    struct world *w = world_new(&o);
+    int leader = into_a_turn(w, 10);
+    uint64_t turn = world_view(w, leader).turn;
+    world_starve(w, leader);
+    assert_int_equal(world_own_skips(w, SKIP_STARVING), 0);
+    world_starve(w, (leader + 1) % 4);
+    assert_int_equal(world_own_skips(w, SKIP_STARVING), 1);
+    world_run(w, 300 * MS);
+    assert_int_equal(world_own_skips(w, SKIP_STARVING), 1);
+    assert_int_equal(world_skips(w), 0);
+    assert_int_equal(world_view(w, leader).turn, turn);
+    world_run(w, 200 * MS);
+    world_starve(w, (leader + 1) % 4);
+    world_starve(w, (leader + 2) % 4);
+    world_run(w, 100 * MS);
+    assert_int_equal(world_own_skips(w, SKIP_STARVING), 3);
+    assert_int_equal(world_view(w, leader).turn, turn + 1);
+    assert_in_range(outage_after(w, 6), 0, 260 * MS);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +212,7 @@ int main(void)
         cmocka_unit_test(two_dead_leaders_in_a_row_of_seven),
         cmocka_unit_test(returned_member_leads_again),
         cmocka_unit_test(crash_mode_with_one_of_three_dead),
+        cmocka_unit_test(starving_transactions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

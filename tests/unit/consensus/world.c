@@ -450,6 +450,7 @@ static void handle(struct world *w, struct world_event *e)
     if (s->paused) {
         struct world_event later = *e;
         later.at = w->now + 5 * MS;
+        later.late = true;
         e->frame = NULL;
         world_push(w, later);
         return;
@@ -482,6 +483,9 @@ static void handle(struct world *w, struct world_event *e)
         world_step(w, e->to, &ev);
         break;
     case W_PEER:
+        if (e->late && !e->flag && w->member[e->from].up) {
+            break; /* it has come up since: what waited for a paused member keeps no order */
+        }
         ev.kind = EVENT_PEER;
         ev.peer = e->from;
         ev.u.peer.up = e->flag;

@@ -66,6 +66,7 @@ void world_lose_disk(struct world *w, int a);                 /* journal gone: a
 void world_invalid(struct world *w, int a, bool calls_invalid); /* its client says INVALID to everything new */
 void world_drain(struct world *w, int a, bool draining);
 void world_leave(struct world *w, int a, bool leaving);       /* drains for good, and tells the others */
+void world_starve(struct world *w, int a);                     /* its driver says that a transaction starves in this turn */
 void world_pending(struct world *w, int a, bool pending);
 /* Every message is late by up to so much more, is lost or comes twice (out of a thousand). */
 void world_noise(struct world *w, uint64_t jitter_us, uint32_t loss, uint32_t twice);

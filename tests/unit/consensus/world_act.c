@@ -172,6 +172,12 @@ void world_leave(struct world *w, int a, bool leaving)
     world_drain(w, a, leaving);
 }
 
+void world_starve(struct world *w, int a)
+{
+    struct event ev = {.kind = EVENT_STARVING, .peer = -1, .u.starving_turn = world_view(w, a).turn};
+    world_step(w, a, &ev);
+}
+
 void world_pending(struct world *w, int a, bool pending)
 {
     w->member[a].pending = pending;

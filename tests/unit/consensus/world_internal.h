@@ -99,6 +99,7 @@ struct world_event {
     uint64_t value;
     uint32_t block;
     bool flag;
+    bool late;              /* waited for a paused member */
     struct built_payload built;
 };
 

@@ -326,6 +326,54 @@ static void repetitions_wait_longer_each_time(void **state)
     assert_null(w->n->intake.asking);
 }
 
+/* A final block of member 1 at slot 9 that arrived at `at_us` and used so much gas. */
+static struct block_entry *final_block(struct world *w, uint64_t at_us, uint64_t gas_used)
+{
+    struct block_head head = {.header = {.slot = 9, .leader = 1, .height = 9, .body_len = 1}};
+    head.hash = header_hash(&head.header);
+    struct block_entry *e = blocks_put_head(w->n, &head);
+    assert_non_null(e);
+    e->has_info = true;
+    e->info.gas_used = gas_used;
+    e->arrival_us = at_us;
+    w->n->finality.latest_block = e->hash;
+    return e;
+}
+
+/* What was acknowledged and is left out although there is room: told once, and only where asked for. */
+static void starving_is_told_once(void **state)
+{
+    struct world *w = *state;
+    struct config config = {.inclusion_limit_ms = 0};
+    w->n->config = &config;
+    transfer(w, 1, 0);
+    submit(w);
+    settle(w);
+    struct intake_wait *wait = w->n->intake.wait;
+    assert_non_null(wait);
+    uint64_t limit = w->n->epoch.params.gas_limit;
+    struct block_entry *e = final_block(w, wait->at_us + 2000000, 0);
+    config.inclusion_limit_ms = 1000;
+    intake_sweep(w->n);
+    assert_false(wait->starved); /* not yet acknowledged */
+    acknowledge(w, PEER, wait->hash);
+    config.inclusion_limit_ms = 0;
+    intake_sweep(w->n);
+    assert_false(wait->starved); /* off */
+    config.inclusion_limit_ms = 3000;
+    intake_sweep(w->n);
+    assert_false(wait->starved); /* it has not waited for so long */
+    config.inclusion_limit_ms = 1000;
+    e->info.gas_used = limit - 20999;
+    intake_sweep(w->n);
+    assert_false(wait->starved); /* no room */
+    e->info.gas_used = limit - 21000;
+    intake_sweep(w->n);
+    assert_true(wait->starved);
+    blocks_close(w->n);
+    w->n->finality.latest_block = (struct hash){{0}};
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -338,6 +386,7 @@ int main(void)
         TEST(workers_get_only_what_keeps_them_busy),
         TEST(under_load_writes_are_gathered),
         TEST(repetitions_wait_longer_each_time),
+        TEST(starving_is_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
