@@ -5,6 +5,12 @@
 
 #include "sequencer/node/parts.h"
 
+uint64_t store_waits_us(const struct node *n)
+{
+    const struct driver *d = &n->driver;
+    return d->waiting_us == 0 ? 0 : driver_now() - d->waiting_us;
+}
+
 static void write_failed(struct node *n, enum err err)
 {
     char why[READY_SENTENCE];
@@ -13,7 +19,8 @@ static void write_failed(struct node *n, enum err err)
     n->driver.failed_us = driver_now();
     storage_explain(n->storage, why, sizeof why);
     log_write(LOG_ERROR, "storage", "cannot write: nothing is signed until the disk is back",
-              LOG_STR("dir", n->config->dir), LOG_STR("error", why[0] != '\0' ? why : err_text(err)), NULL);
+              LOG_STR("dir", n->config->dir),
+              LOG_STR("error", why[0] != '\0' ? why : err_text(err)), NULL);
     struct event e = {.kind = EVENT_WRITE_FAILED, .peer = -1};
     driver_give(n, e);
 }
@@ -62,6 +69,7 @@ void store_step(struct node *n, const struct effect *e)
     step.vote = vote;
     step.cert = d->cert;
     d->submitted = step.sequence;
+    d->waiting_us = d->waiting_us == 0 ? driver_now() : d->waiting_us;
     enum err err = storage_submit_step(n->storage, &step, e->u.persist.sync);
     if (err != OK) {
         /* A gap in the journal cannot be healed by a later write: no signature after it. */
@@ -110,6 +118,7 @@ static void persisted(struct node *n, uint64_t sequence)
 {
     struct driver *d = &n->driver;
     d->persisted = sequence > d->persisted ? sequence : d->persisted;
+    d->waiting_us = d->persisted < d->submitted ? driver_now() : 0;
     if (d->held != NULL) {
         release_sends(n);
         net_flush(n);

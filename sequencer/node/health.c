@@ -3,7 +3,14 @@
  * the core is told with EVENT_HEALTH, and everything else that is looked at every few ms. */
 #include "sequencer/node/parts.h"
 
-enum { BEAT_MS = 20, EVERY_100MS = 5, EVERY_SECOND = 50, DRY_US = 500000, FIRST_LOOK_US = 300000 };
+enum {
+    BEAT_MS = 20,
+    EVERY_100MS = 5,
+    EVERY_SECOND = 50,
+    DRY_US = 500000,
+    FIRST_LOOK_US = 300000,
+    SLOW_DISK_US = 1000000
+};
 
 /* ---- the execution client -------------------------------------------------------------------- */
 
@@ -98,7 +105,8 @@ uint32_t health_not_ready(struct node *n)
     } else if (!dry_run_fresh(n)) {
         bits |= NOT_READY_CLIENT;
     }
-    bits |= n->driver.failed || n->driver.lost_step ? NOT_READY_DISK : 0;
+    bool hangs = store_waits_us(n) > SLOW_DISK_US;
+    bits |= n->driver.failed || n->driver.lost_step || hangs ? NOT_READY_DISK : 0;
     bits |= n->syncing.active ? NOT_READY_SYNCING : 0;
     bits |= n->finality.waiting > n->epoch.params.depth ? NOT_READY_BEHIND : 0;
     bits |= h->draining_until_us != 0 ? NOT_READY_DRAINING : 0;

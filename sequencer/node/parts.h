@@ -75,6 +75,7 @@ struct driver {
     bool failed, lost_step, retrying;
     enum err write_err; /* why it failed, */
     uint64_t failed_us; /* and when */
+    uint64_t waiting_us; /* since when the oldest step is not durable; 0: none waits */
     struct held_send *held, **held_end;
     struct certificate *cert; /* scratch: certificates of a step, side by side */
     size_t cert_cap;
@@ -109,6 +110,8 @@ void store_step(struct node *n, const struct effect *e);
 void store_hold(struct node *n, int to, uint64_t gate, const struct message *m);
 void store_drain(struct node *n); /* takes completions from storage */
 void store_retry(struct node *n); /* after a failure, every second */
+/* How long the oldest step has been on its way to the disk; 0: none is. */
+uint64_t store_waits_us(const struct node *n);
 
 /* driver_time.c */
 enum err time_open(struct node *n) MUST_USE;

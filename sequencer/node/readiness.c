@@ -90,6 +90,10 @@ static const char *say(struct node *n, uint32_t bit, char out[READY_SENTENCE])
 {
     if (bit == READY_NO_QUORUM) {
         say_quorum(n, out);
+    } else if (bit == NOT_READY_DISK && !n->driver.failed) {
+        snprintf(out, READY_SENTENCE,
+                 "a write to %.120s has taken %llu ms so far: nothing is signed before it is done",
+                 n->config->dir, (unsigned long long)(store_waits_us(n) / 1000));
     } else if (bit == NOT_READY_DISK) {
         snprintf(out, READY_SENTENCE,
                  "%.120s cannot be written (%s): nothing is signed until it can; it is tried again "

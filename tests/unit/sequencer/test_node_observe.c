@@ -232,6 +232,20 @@ static void old_messages_say_nothing(void **state)
     expect_about(w->n->clock.off_ms, 0);
 }
 
+/* ---- a disk that hangs ----------------------------------------------------------------------- */
+
+static void a_write_that_does_not_end_is_told(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(store_waits_us(w->n), 0);
+    assert_int_equal(health_not_ready(w->n) & NOT_READY_DISK, 0);
+    w->n->driver.waiting_us = driver_now() - 200000;
+    assert_int_equal(health_not_ready(w->n) & NOT_READY_DISK, 0);
+    w->n->driver.waiting_us = driver_now() - 2000000;
+    assert_true(store_waits_us(w->n) >= 2000000);
+    assert_int_equal(health_not_ready(w->n) & NOT_READY_DISK, NOT_READY_DISK);
+}
+
 #define OBSERVED(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -246,6 +260,7 @@ int main(void)
         OBSERVED(one_liar_moves_nobody),
         OBSERVED(too_few_prove_nothing),
         OBSERVED(old_messages_say_nothing),
+        OBSERVED(a_write_that_does_not_end_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
