@@ -76,8 +76,9 @@
     LIMIT(INCIDENTS, 1024, "incidents", "oldest forgotten")                                    \
     LIMIT(STORAGE_QUEUE, 8192, "writes", "waits for the storage thread")                       \
     LIMIT(STORAGE_BYTES, 134217728, "bytes", "waits for the storage thread")                   \
-    LIMIT(STORAGE_GROUP, 16777216, "bytes", "the rest goes into the next group commit")        \
+    LIMIT(STORAGE_GROUP, 1048576, "bytes", "the rest goes into the next group commit")        \
     LIMIT(STORAGE_PROBE, 16777216, "bytes", "less room: after a failed write none is tried")    \
+    LIMIT(STORAGE_LOG, 4194304, "bytes", "the database is flushed and the other log file begun")   \
     LIMIT(STORAGE_KEY, 256, "bytes", "refused: key of a stored table")                         \
     LIMIT(STORAGE_PRUNE, 256, "steps", "the journal is pruned only when it holds more")        \
     LIMIT(LEDGER_STATES, 1024, "states", "older states are forgotten, as in a pruned geth")    \

@@ -99,6 +99,20 @@ enum err start_open_files(struct start *st)
 
 /* ---- identity -------------------------------------------------------------------------------- */
 
+/* An older database becomes one of this version, in its tables, before anything is written that
+ * the older program would not find. */
+static enum err raise_version(struct start *st)
+{
+    struct storage *s = st->s;
+    uint8_t version[4];
+    store_be32(version, FORMAT_VERSION);
+    struct kv_put put = {FAMILY_META, key_meta(META_VERSION), bytes_of(version, sizeof version),
+                         false};
+    enum err e = s->kv.commit(s->kv.ctx, &put, 1, true);
+    e = e == OK ? s->kv.flush(s->kv.ctx) : e;
+    return e == OK ? OK : start_say_failed(st, e);
+}
+
 static enum err check_version(struct start *st)
 {
     uint8_t raw[4];
@@ -116,6 +130,9 @@ static enum err check_version(struct start *st)
         SAY(st, "%s has format %u, this program knows %d; start the newer program again",
             st->s->db_path, (unsigned)load_be32(raw), FORMAT_VERSION);
         return ERR_WRONG_VERSION;
+    }
+    if (load_be32(raw) < FORMAT_VERSION) {
+        TRY(raise_version(st));
     }
     if (st->o->create) {
         SAY(st, "%s holds a database already; start the node with it, or name another directory",

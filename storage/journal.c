@@ -87,7 +87,8 @@ enum err journal_read(const struct kv *kv, struct journal_state *out, uint64_t *
     *out = (struct journal_state){0};
     *bad = 0;
     TRY(read_meta(kv, out));
-    struct kv_iter *it = kv->seek(kv->ctx, FAMILY_JOURNAL, bytes_of(NULL, 0));
+    static const uint8_t from[KEY_SEQUENCE_BYTES];
+    struct kv_iter *it = kv->seek(kv->ctx, FAMILY_JOURNAL, bytes_of(from, sizeof from));
     if (it == NULL) {
         return ERR_NO_MEMORY;
     }

@@ -23,7 +23,7 @@ extern const char *const family_names[FAMILY_COUNT];
 #define META_FLOOR "floor"       /* epoch u64, slot u64: own votes are complete above */
 #define META_FINAL "final"       /* epoch u64, slot u64, hash, benching state: highest final */
 
-enum { FORMAT_VERSION = 1 };
+enum { FORMAT_VERSION = 2 };
 
 enum { KEY_SEQUENCE_BYTES = 8, KEY_BLOCK_BYTES = 33, KEY_SLOT_BYTES = 17, KEY_HEIGHT_BYTES = 9 };
 enum { KEY_TABLE_MAX = 1 + LIMIT_STORAGE_KEY };

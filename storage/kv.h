@@ -23,6 +23,9 @@ struct kv {
     /* All or nothing. `sync`: durable on return, with all batches before it; with n = 0 it only
      * makes durable what came before. */
     enum err (*commit)(void *ctx, const struct kv_put *puts, size_t n, bool sync);
+    /* Everything committed before the call is in durable tables on return: no log is needed for it.
+     * Costs a file for each family that changed. */
+    enum err (*flush)(void *ctx);
     /* The last write that failed, in the store's own words; "": none did. */
     void (*explain)(void *ctx, char *out, size_t n);
     /* `*out` is malloc'ed; the caller frees it. ERR_NOT_FOUND. */
@@ -48,5 +51,10 @@ typedef enum err kv_open_fn(struct kv *out, const char *path, bool create,
 enum err kv_rocksdb_open(struct kv *out, const char *path, bool create,
                          const char *const *families, size_t n, char *why,
                          size_t why_len) MUST_USE;
+/* The same without a log: a commit is durable after the next flush or close, whatever `sync` says.
+ * What a crash leaves is the state after some commit. */
+enum err kv_rocksdb_open_bare(struct kv *out, const char *path, bool create,
+                              const char *const *families, size_t n, char *why,
+                              size_t why_len) MUST_USE;
 
 #endif

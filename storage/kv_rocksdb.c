@@ -28,6 +28,7 @@ static bool is_hinted(const char *family)
 
 struct rocks {
     rocksdb_t *db;
+    bool bare; /* no log */
     rocksdb_options_t *options, *hinted;
     bool no_ranges[MAX_FAMILIES]; /* the hinted ones */
     rocksdb_writeoptions_t *write;
@@ -156,12 +157,25 @@ static enum err rocks_commit(void *ctx, const struct kv_put *puts, size_t n, boo
     struct rocks *r = ctx;
     char *error = NULL;
     if (n == 0) {
-        return sync_log(r, sync);
+        return r->bare ? OK : sync_log(r, sync);
     }
     rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
     fill_batch(r, batch, puts, n);
-    rocksdb_write(r->db, sync ? r->write_synced : r->write, batch, &error);
+    rocksdb_write(r->db, sync && !r->bare ? r->write_synced : r->write, batch, &error);
     rocksdb_writebatch_destroy(batch);
+    return wrote(r, error);
+}
+
+static enum err rocks_flush(void *ctx)
+{
+    struct rocks *r = ctx;
+    char *error = NULL;
+    rocksdb_flushoptions_t *o = rocksdb_flushoptions_create();
+    rocksdb_flushoptions_set_wait(o, 1);
+    for (size_t i = 0; i < r->families && error == NULL; i++) {
+        rocksdb_flush_cf(r->db, o, r->family[i], &error);
+    }
+    rocksdb_flushoptions_destroy(o);
     return wrote(r, error);
 }
 
@@ -363,8 +377,8 @@ static struct rocks *new_rocks(bool create, size_t families)
     return r;
 }
 
-enum err kv_rocksdb_open(struct kv *out, const char *path, bool create,
-                         const char *const *families, size_t n, char *why, size_t why_len)
+static enum err open_store(struct kv *out, const char *path, bool create, bool bare,
+                           const char *const *families, size_t n, char *why, size_t why_len)
 {
     if (n == 0 || n > MAX_FAMILIES) {
         return ERR_INVARIANT;
@@ -373,6 +387,8 @@ enum err kv_rocksdb_open(struct kv *out, const char *path, bool create,
     if (r == NULL) {
         return ERR_NO_MEMORY;
     }
+    r->bare = bare;
+    rocksdb_writeoptions_disable_WAL(r->write, bare);
     enum err e = set_options(r, why, why_len);
     if (e == OK) {
         e = open_families(r, path, families, why, why_len);
@@ -383,6 +399,7 @@ enum err kv_rocksdb_open(struct kv *out, const char *path, bool create,
     }
     *out = (struct kv){.ctx = r,
                        .commit = rocks_commit,
+                       .flush = rocks_flush,
                        .explain = rocks_explain,
                        .get = rocks_get,
                        .seek = rocks_seek,
@@ -393,4 +410,16 @@ enum err kv_rocksdb_open(struct kv *out, const char *path, bool create,
                        .erase_range = rocks_erase_range,
                        .close = rocks_close};
     return OK;
+}
+
+enum err kv_rocksdb_open(struct kv *out, const char *path, bool create,
+                         const char *const *families, size_t n, char *why, size_t why_len)
+{
+    return open_store(out, path, create, false, families, n, why, why_len);
+}
+
+enum err kv_rocksdb_open_bare(struct kv *out, const char *path, bool create,
+                              const char *const *families, size_t n, char *why, size_t why_len)
+{
+    return open_store(out, path, create, true, families, n, why, why_len);
 }

@@ -133,7 +133,8 @@ void storage_floor(struct storage *s, uint64_t *epoch, uint64_t *slot)
 static enum err walk(struct storage *s, bool (*each)(void *arg, const struct journal_step *step),
                      void *arg)
 {
-    struct kv_iter *it = s->kv.seek(s->kv.ctx, FAMILY_JOURNAL, bytes_of(NULL, 0));
+    static const uint8_t from[KEY_SEQUENCE_BYTES];
+    struct kv_iter *it = s->kv.seek(s->kv.ctx, FAMILY_JOURNAL, bytes_of(from, sizeof from));
     if (it == NULL) {
         return ERR_NO_MEMORY;
     }

@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include "storage/kv_redo.h"
 #include "storage/start.h"
 
 #include <stdlib.h>
@@ -78,7 +79,7 @@ enum err storage_open(struct storage **out, const struct storage_options *o,
     }
     s->lock_fd = -1;
     s->safety.fd = -1;
-    s->open_kv = o->open_kv != NULL ? o->open_kv : kv_rocksdb_open;
+    s->open_kv = o->open_kv != NULL ? o->open_kv : kv_redo_open;
     s->member = o->member;
     s->is_member = !address_equal(&o->member, &none);
     place_say(why, why_len, "%s", "");

@@ -5,7 +5,7 @@
  * Threads: storage_open, _close and reads from any thread. Writes are handed to the storage
  * thread by value (storage_submit_*: the bytes are copied into the batch before return) and are
  * carried out in the order of submission. A synced write makes all earlier ones durable too: there
- * is one write-ahead log. Writes that wait together are committed together (group commit).
+ * is one log. Writes that wait together are committed together (group commit).
  * Completions are collected on the owner's thread by storage_poll after `wake` was called.
  *
  * After the first failed write nothing more is written; every later completion fails: no

@@ -104,14 +104,14 @@ def check_unwritable(net, index, hurt, heal, pattern):
 def check_io_error(net):
     """The database's log takes half a record more, then nothing: a torn tail besides."""
     index = 2
-    pid, database = net.pids[index], f"{net.dir}/node{index}/db"
+    pid = net.pids[index]
     limit = resource.RLIMIT_FSIZE
     soft, hard = resource.prlimit(pid, limit)
-    size = max(os.path.getsize(f"{database}/{name}") for name in os.listdir(database)
-               if name.endswith(".log"))
+    with open(f"{net.dir}/node{index}/db/redo-0", "rb") as f:
+        size = len(f.read().rstrip(bytes(1)))
     check_unwritable(net, index, lambda: resource.prlimit(pid, limit, (size + 500, hard)),
                      lambda: resource.prlimit(pid, limit, (soft, hard)), "operation on a file")
-    require(log_has(net, index, r"cannot write.*\.log.*File too large"), "the cause is not logged")
+    require(log_has(net, index, r"cannot write.*redo-0.*File too large"), "the cause is not logged")
 
 
 def own_mounts():

@@ -61,6 +61,33 @@ void room_crash(struct room *r)
     safety_file_close(&f);
 }
 
+void room_kill(struct room *r)
+{
+    room_keep(r, "db");
+    room_keep(r, "safety");
+    room_close(r);
+    room_restore(r, "db");
+    room_restore(r, "safety");
+}
+
+void room_cut_log(const struct room *r, size_t n)
+{
+    static uint8_t log[LIMIT_STORAGE_LOG];
+    char path[PATH_ROOM];
+    room_path(r, "db/redo-0", path);
+    FILE *f = fopen(path, "r+b");
+    assert_non_null(f);
+    size_t end = fread(log, 1, sizeof log, f);
+    while (end > 0 && log[end - 1] == 0) {
+        end--;
+    }
+    assert_true(end > n);
+    memset(log + end - n, 0, n);
+    rewind(f);
+    assert_int_equal(fwrite(log, 1, end, f), end);
+    assert_int_equal(fclose(f), 0);
+}
+
 void room_path(const struct room *r, const char *name, char out[PATH_ROOM])
 {
     int n = snprintf(out, PATH_ROOM, "%s/%s", r->dir, name);

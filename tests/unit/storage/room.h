@@ -39,6 +39,11 @@ void room_shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void room_keep(const struct room *r, const char *name);
 void room_restore(const struct room *r, const char *name);
 
+/* Stops as a kill does: the directory is afterwards as it was while the storage was open. */
+void room_kill(struct room *r);
+/* The last `n` bytes of what stands in the database's log become zeros. */
+void room_cut_log(const struct room *r, size_t n);
+
 /* A vote whose content follows from these three. */
 struct vote room_vote(uint8_t kind, uint64_t slot);
 /* A step with one notarize vote at slot = sequence. */

@@ -426,12 +426,12 @@ static void newer_version(void **state)
     room_close(r);
     room_path(r, "db", db);
     assert_int_equal(kv_rocksdb_open(&kv, db, false, families, 6, r->why, sizeof r->why), OK);
-    uint8_t two[4] = {0, 0, 0, 2};
-    struct kv_put put = {0, bytes_of("version", 7), bytes_of(two, sizeof two), false};
+    uint8_t three[4] = {0, 0, 0, 3};
+    struct kv_put put = {0, bytes_of("version", 7), bytes_of(three, sizeof three), false};
     assert_int_equal(kv.commit(kv.ctx, &put, 1, true), OK);
     kv.close(kv.ctx);
     assert_int_equal(room_try_open(r, false), ERR_WRONG_VERSION);
-    assert_non_null(strstr(r->why, "format 2"));
+    assert_non_null(strstr(r->why, "format 3"));
 }
 
 static void damaged_database(void **state)
@@ -461,9 +461,8 @@ static void log_tail_lost(void **state)
     struct room *r = *state;
     room_open(r, true);
     steps_one_by_one(r, 40);
-    room_crash(r);
-    room_shell("for f in '%s'/db/*.log; do s=$(stat -c %%s $f); "
-               "test $s -gt 2000 && truncate -s $((s - 1000)) $f; done", r->dir);
+    room_kill(r);
+    room_cut_log(r, 1000);
     struct room probe = *r;
     memset(&probe.o.member, 0, sizeof probe.o.member); /* looks on, as an observer */
     room_open(&probe, false);
@@ -478,11 +477,25 @@ static void log_tail_torn(void **state)
     struct room *r = *state;
     room_open(r, true);
     steps_one_by_one(r, 40);
-    room_crash(r);
-    room_shell("for f in '%s'/db/*.log; do s=$(stat -c %%s $f); "
-               "test $s -gt 2000 && truncate -s $((s - 5)) $f; done", r->dir);
+    room_kill(r);
+    room_cut_log(r, 5);
     start_is(r, STORAGE_ONE_BEHIND);
     room_check_journal(r, 1, 40);
+}
+
+/* Nothing but a kill: all is in the log, nothing in the tables. */
+static void killed(void **state)
+{
+    struct room *r = *state;
+    room_open(r, true);
+    steps_one_by_one(r, 40);
+    room_kill(r);
+    start_is(r, STORAGE_CLEAN);
+    room_check_journal(r, 1, 40);
+    room_steps(r, 41, 45); /* in the log from its start again */
+    room_kill(r);
+    start_is(r, STORAGE_CLEAN);
+    room_check_journal(r, 1, 45);
 }
 
 static const char *self;
@@ -550,7 +563,7 @@ int main(int argc, char **argv)
         START(creation_cut_short), START(one_slot_damaged), START(both_slots_damaged),
         START(record_cut_short), START(known_key_new_journal), START(clearing), START(vow),
         START(foreign_genesis), START(foreign_member), START(observer_becomes_member),
-        START(newer_version), START(damaged_database), START(log_tail_lost), START(log_tail_torn),
+        START(newer_version), START(damaged_database), START(log_tail_lost), START(log_tail_torn), START(killed),
         START(in_use), START(safety_on_another_device),
     };
     (void)argv;
