@@ -10,6 +10,12 @@ struct u256 u256_from_u64(uint64_t x)
 struct u256 u256_from_be(const uint8_t *p, size_t n)
 {
     struct u256 out = {{0}};
+    if (n == 32) { /* the length of nearly all: hashes and signatures */
+        for (size_t i = 0; i < 4; i++) {
+            out.v[3 - i] = load_be64(p + 8 * i);
+        }
+        return out;
+    }
     for (size_t i = 0; i < n; i++) {
         size_t place = n - 1 - i; /* 0 is the least significant byte */
         out.v[place / 8] |= (uint64_t)p[i] << (place % 8 * 8);
@@ -92,11 +98,12 @@ void u256_div_u64(struct u256 *out, const struct u256 *a, uint64_t b, uint64_t *
 
 unsigned u256_byte_len(const struct u256 *a)
 {
-    unsigned n = 32;
-    while (n > 0 && (a->v[(n - 1) / 8] >> ((n - 1) % 8 * 8) & 0xff) == 0) {
-        n--;
+    for (unsigned i = 4; i-- > 0;) {
+        if (a->v[i] != 0) {
+            return 8 * i + 8 - (unsigned)__builtin_clzll(a->v[i]) / 8;
+        }
     }
-    return n;
+    return 0;
 }
 
 void u256_to_hex(char out[U256_HEX_SIZE], const struct u256 *a)

@@ -11,7 +11,8 @@
  *
  * An account sends its next transaction when the last one was accepted, to its own node while
  * that answers and else to the next: "already known", or "nonce too low" on a repetition, say that
- * an earlier copy arrived, and count as accepted. A refusal is tried again after a time that doubles.
+ * an earlier copy arrived, and count as accepted. A refusal is tried again after a time that
+ * doubles, and a node that says "txpool is full" is left alone for a moment by all accounts.
  * One loop thread. */
 #ifndef SEQUENCER_CLI_BENCH_H
 #define SEQUENCER_CLI_BENCH_H
@@ -49,6 +50,8 @@ struct bench_tx {
     uint64_t accepted_us;  /* 0: not acknowledged */
     uint64_t confirmed_us; /* 0: not seen in a block */
     uint32_t attempts;
+    uint32_t held; /* times that no node was fit for an attempt */
+    uint32_t node; /* of the last attempt */
     uint32_t found; /* times the audit found it */
     uint16_t raw_len;
     bool load;              /* false: funding */
@@ -111,6 +114,7 @@ struct bench {
     uint64_t retry_at; /* slot of time that comes next */
     uint64_t sign_next; /* transfer that is signed next, of all accounts in turn */
     uint64_t down_until_us[LIMIT_MEMBERS];
+    uint64_t full_until_us[LIMIT_MEMBERS]; /* it refused because it has too much to do */
     struct bench_batch *gathering[LIMIT_MEMBERS]; /* for each node; NULL: nothing */
 
     struct bench_tx *txs; /* by hash */

@@ -5,7 +5,7 @@
 
 #include "sequencer/cli/bench.h"
 
-enum { DOWN_US = 500000, RETRY_US = 50000 };
+enum { DOWN_US = 500000, FULL_US = 100000, RETRY_US = 50000 };
 
 static uint64_t now_us(void)
 {
@@ -47,19 +47,25 @@ static void remember(struct bench *b, const char *text)
     }
 }
 
-/* The account's own node, or the next that is not known to be down. */
+static const uint32_t no_node = UINT32_MAX;
+
+/* The account's own node, or the next that is known neither to be down nor to be full. Where all
+ * are down one is tried; where all others are full, none. */
 static uint32_t choose_node(const struct bench_account *a)
 {
     const struct bench *b = a->bench;
     uint64_t now = now_us();
     uint32_t n = (uint32_t)b->o.urls;
+    bool full = false;
     for (uint32_t k = 0; k < n; k++) {
         uint32_t node = (a->home + k) % n;
-        if (b->down_until_us[node] <= now) {
+        if (b->full_until_us[node] > now) {
+            full = true;
+        } else if (b->down_until_us[node] <= now) {
             return node;
         }
     }
-    return (a->home + a->tx->attempts) % n;
+    return full ? no_node : (a->home + a->tx->attempts) % n;
 }
 
 static void free_account(struct bench_account *a)
@@ -116,7 +122,8 @@ static void retry_later(struct bench_account *a, uint64_t delay_us)
  * by asking at once, together with all the others. */
 static uint64_t backoff_us(const struct bench_account *a)
 {
-    uint32_t doublings = a->tx->attempts < 6 ? a->tx->attempts - 1 : 5;
+    uint32_t times = a->tx->attempts + a->tx->held;
+    uint32_t doublings = times < 6 ? times - 1 : 5;
     uint64_t most = (uint64_t)RETRY_US << doublings;
     uint64_t spread = (uint64_t)load_be32(a->tx->hash.b) * most >> 33;
     return most / 2 + spread;
@@ -152,6 +159,9 @@ static void on_refused(struct bench_account *a, const char *why)
         a->tx = NULL;
         return;
     }
+    if (says(why, "is full")) {
+        b->full_until_us[tx->node] = now_us() + FULL_US;
+    }
     a->home = (a->home + 1) % (uint32_t)b->o.urls;
     retry_later(a, backoff_us(a));
 }
@@ -182,9 +192,16 @@ void bench_node_failed(struct bench *b, uint32_t node)
 
 static void attempt(struct bench_account *a)
 {
+    uint32_t node = choose_node(a);
+    if (node == no_node) {
+        a->tx->held++;
+        retry_later(a, backoff_us(a));
+        return;
+    }
     a->tx->attempts++;
+    a->tx->node = node;
     a->in_flight = true;
-    if (!bench_enqueue(a->tx, choose_node(a))) {
+    if (!bench_enqueue(a->tx, node)) {
         a->in_flight = false;
         retry_later(a, RETRY_US);
     }

@@ -9,6 +9,10 @@ static size_t string_end(const char *p, size_t n, size_t i)
 {
     while (i < n) {
         unsigned char c = (unsigned char)p[i];
+        if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\') {
+            i++; /* nearly everything */
+            continue;
+        }
         size_t len = text_utf8(p + i, n - i);
         if (c == '"') {
             return i + 1;
