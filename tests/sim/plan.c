@@ -94,7 +94,7 @@ static void draw_value(const struct plan *p, struct harm *h, struct dice *d)
         break;
     case HARM_DELAY:
     case HARM_JITTER:
-        h->value = dice_below(d, 40 * MS);
+        h->value = dice_below(d, dice_chance(d, 100) ? 400 * MS : 40 * MS);
         break;
     case HARM_LOSS:
         h->value = 1 + dice_below(d, dice_chance(d, 200) ? 300 : 80);
@@ -136,7 +136,7 @@ static void draw_harms(struct plan *p, struct dice *d)
     }
     uint32_t spent = 0; /* mask of members whose weight is spent */
     uint32_t spare = spare_left(p);
-    uint64_t count = total == 0 ? 0 : 4 + dice_below(d, 36);
+    uint64_t count = total == 0 ? 0 : 4 + dice_below(d, 72);
     uint64_t at = dice_below(d, SECOND / 2);
     for (uint64_t i = 0; i < count; i++) {
         uint64_t r = dice_below(d, total);
