@@ -492,6 +492,14 @@ static void test_full_pool(void **state)
             assert_string_equal(w->text, "txpool is full");
         }
     }
+    t.tip = 1001; /* as much as the cheapest, which a peer sent; this one came from here */
+    t.from = kit_address(50);
+    kit_sign(&w->tx, &t);
+    struct tx equal = w->tx.tx;
+    equal.raw = bytes_of(raw, sizeof raw);
+    assert_int_equal(mempool_add(w->p, &equal, &w->tx.sender, true, 0, w->text, sizeof w->text),
+                     POOL_REFUSED);
+    assert_string_equal(w->text, "transaction underpriced");
     assert_int_equal(stats(w).evicted, 1);
     assert_int_equal(stats(w).count, fits);
     assert_true(stats(w).bytes <= LIMIT_POOL_BYTES);
