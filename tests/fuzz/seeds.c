@@ -118,6 +118,10 @@ static void seeds_of_blocks(void)
     uint8_t out[8192];
     size_t n = 0;
     struct block b = sample_block(&sample);
+    struct header wide = b.head.header;
+    header_encode(out, &wide);
+    out[5 * 32 + 30] = 1; /* an attempt above its type */
+    seed_put("header", "wide", bytes_of(out, HEADER_BYTES));
     header_encode(out, &b.head.header);
     seed_put("header", "one", bytes_of(out, HEADER_BYTES));
     DEMAND(stored_block_encode(out, sizeof out, &n, &b) == OK);
@@ -216,8 +220,63 @@ static void seeds_of_records(void)
     seed_put("safety", "file", bytes_of(out, 2 + 2 * 398));
 }
 
+/* A field that is a message of `n` empty parts, each an element of the field `part`. */
+static size_t put_parts(uint8_t *out, uint8_t field, uint8_t part, size_t n)
+{
+    size_t at = 0;
+    size_t length = 2 * n;
+    out[at++] = (uint8_t)(field << 3 | 2);
+    for (; length >= 0x80; length >>= 7) {
+        out[at++] = (uint8_t)(length | 0x80);
+    }
+    out[at++] = (uint8_t)length;
+    for (size_t i = 0; i < n; i++) {
+        out[at++] = (uint8_t)(part << 3 | 2);
+        out[at++] = 0;
+    }
+    return at;
+}
+
+/* More than the bounds allow, in few bytes: counts are looked at before what they count. */
+static void seeds_of_crowds(void)
+{
+    static const struct {
+        const char *name;
+        uint8_t field, part;
+        size_t n;
+    } crowd[] = {{"votes", 2, 1, LIMIT_FRAME_VOTES + 1},    {"certs", 3, 1, LIMIT_BUNDLE_CERTS + 1},
+                 {"heads", 3, 2, LIMIT_BUNDLE_HEADERS + 1}, {"shown", 3, 3, LIMIT_FRAME_VOTES + 1},
+                 {"blocks", 9, 1, LIMIT_SYNC_BLOCKS + 1},   {"txs", 10, 1, LIMIT_INTAKE_BATCH + 1},
+                 {"own", 15, 1, LIMIT_FRAME_VOTES + 1},     {"vote", 2, 1, 1},
+                 {"cert", 3, 1, 1},                         {"head", 3, 2, 1},
+                 {"block", 9, 1, 1},                        {"tx", 10, 1, 1},
+                 {"proposal", 4, 1, 1},                     {"body", 5, 1, 1},
+                 {"fetch", 6, 1, 1},                        {"ack", 11, 1, 1},
+                 {"ask", 12, 2, 1},                         {"answer", 13, 2, 1},
+                 {"notices", 16, 1, 1},                     {"leave", 16, 2, 1}};
+    static uint8_t out[4096];
+    char name[32];
+    for (size_t i = 0; i < sizeof crowd / sizeof crowd[0]; i++) {
+        size_t n = put_parts(out, crowd[i].field, crowd[i].part, crowd[i].n);
+        snprintf(name, sizeof name, "crowd-%s", crowd[i].name);
+        seed_put("message", name, bytes_of(out, n));
+    }
+    /* A step is no frame: its parts stand by themselves. */
+    size_t n = put_parts(out, 1, 8, LIMIT_STEP_VOTES + 1);
+    size_t parts = 2 * (LIMIT_STEP_VOTES + 1);
+    seed_put("journal", "crowd-votes", bytes_of(out + n - parts, parts));
+    n = put_parts(out, 1, 9, LIMIT_BUNDLE_CERTS + 1);
+    parts = 2 * (LIMIT_BUNDLE_CERTS + 1);
+    seed_put("journal", "crowd-certs", bytes_of(out + n - parts, parts));
+    seed_text("message", "ack-odd", "\x5a\x05\x0a\x03" "abc");
+    seed_text("message", "vote-kind", "\x12\x04\x0a\x02\x08\x04");
+    seed_text("message", "no-tag", "\x07");
+    seed_text("block", "no-head", "\x12\x01" "b");
+}
+
 static void seeds_of_messages(void)
 {
+    seeds_of_crowds();
     static uint8_t out[65536];
     for (int kind = MSG_STATUS; kind < MSG_KIND_COUNT; kind++) {
         for (int with = 0; with < 2; with++) {
