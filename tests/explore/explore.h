@@ -117,6 +117,7 @@ void machine_boot(struct machine *m);
 void machine_timer(struct machine *m, bool alone);
 void machine_proposal(struct machine *m, int proposal);
 void machine_cert(struct machine *m, int cert);
+void machine_vote(struct machine *m, int signer, int cert);
 /* `lives`: it may crash again, so that more of its disk counts than votes. */
 struct hash machine_digest(struct machine *m, bool lives);
 
@@ -124,9 +125,9 @@ struct hash machine_digest(struct machine *m, bool lives);
 void normal_form(struct core *c);
 
 /* ---- rules.c: CONSENSUS 4 and 8, seen from outside ------------------------------------------------- */
-/* Judges one write before it joins the disk. */
+/* Judges one write before it joins the disk. `final`: the highest final slot known before. */
 void rules_judge_write(const struct scene *s, const struct disk *d, const struct effect *persist,
-                       int self);
+                       int self, uint64_t final);
 
 /* ---- image.c: core and disk, small enough to keep thousands ------------------------------------- */
 struct image {
@@ -140,7 +141,8 @@ void image_load(struct machine *m, const struct image *image);
 
 /* ---- graph.c: local states and what actions make of them ---------------------------------------- */
 enum { ACT_TIMER, ACT_ALONE, ACT_CRASH, ACT_PROPOSAL, ACT_CERT = ACT_PROPOSAL + PROPOSALS,
-       ACTIONS = ACT_CERT + CERTS };
+       ACT_VOTE = ACT_CERT + CERTS, /* of member 0, then of 1, … */
+       ACTIONS = ACT_VOTE + MEMBERS * CERTS };
 
 /* What the others can see of a local state, and where it leads. */
 struct local {
@@ -179,9 +181,11 @@ uint32_t graph_next(struct graph *g, int member, uint32_t from, int action, uint
 
 /* ---- walk.c: all that one member may do before the others see anything of it --------------------- */
 
-/* What reaches a member: certificates and proposals, by bit. */
+/* What reaches a member: certificates, proposals and single votes, by bit; a vote has the number of
+ * the certificate that it could be part of. */
 struct offer {
     uint64_t certs, proposals;
+    uint64_t votes[MEMBERS]; /* of each member */
 };
 
 struct walk_step {
@@ -191,6 +195,7 @@ struct walk_step {
 
 struct walk_rules {
     bool alone;             /* timers may also find that nobody is heard */
+    bool votes;             /* votes also come one by one */
     bool both;              /* a member may be shown both proposals of a slot */
     uint32_t crashes;       /* of each member at most */
 };
@@ -219,6 +224,8 @@ struct view {
 
 /* Certificates that the votes on the disks allow, by bit; with or without the liar's. */
 uint64_t judge_certs(const struct view *v, bool liar);
+/* The votes of one member, by the certificates that they could be part of. */
+uint64_t judge_votes(const struct view *v, int member);
 /* Agreement, exclusion, one block a slot (CONSENSUS 12); counts what it saw. */
 void judge_all(const struct view *v, uint64_t certs, uint64_t seen[SEEN_KINDS]);
 

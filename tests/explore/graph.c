@@ -158,8 +158,10 @@ static void act(struct machine *m, int action)
         machine_timer(m, action == ACT_ALONE);
     } else if (action < ACT_CERT) {
         machine_proposal(m, action - ACT_PROPOSAL);
-    } else {
+    } else if (action < ACT_VOTE) {
         machine_cert(m, action - ACT_CERT);
+    } else {
+        machine_vote(m, (action - ACT_VOTE) / CERTS, (action - ACT_VOTE) % CERTS);
     }
 }
 

@@ -46,6 +46,26 @@ uint64_t judge_certs(const struct view *v, bool liar)
     return made;
 }
 
+uint64_t judge_votes(const struct view *v, int member)
+{
+    const struct local *l = v->l[member];
+    uint64_t votes = 0;
+    for (uint64_t slot = 1; slot <= v->scene->o.slots; slot++) {
+        int notarized = l->notarized[slot];
+        int finalized = l->finalized[slot];
+        if (notarized != 0) {
+            votes |= (uint64_t)1 << scene_cert(v->scene, NOTARIZE, slot, notarized);
+        }
+        if (finalized != 0) {
+            votes |= (uint64_t)1 << scene_cert(v->scene, FINALIZE, slot, finalized);
+        }
+        if ((l->skipped >> slot & 1u) != 0) {
+            votes |= (uint64_t)1 << scene_cert(v->scene, SKIP, slot, 0);
+        }
+    }
+    return votes;
+}
+
 /* ---- what must hold (CONSENSUS 12) -------------------------------------------------------------- */
 
 struct standing {

@@ -98,10 +98,10 @@ static void keep_vote(struct disk *d, struct disk_vote v)
 }
 
 /* The write becomes durable, with all that was on its way to the disk. */
-static void on_persist(struct machine *m, const struct effect *e)
+static void on_persist(struct machine *m, const struct effect *e, uint64_t final)
 {
     struct disk *d = &m->disk;
-    rules_judge_write(m->scene, d, e, m->self);
+    rules_judge_write(m->scene, d, e, m->self, final);
     for (uint32_t i = 0; i < e->u.persist.votes; i++) {
         const struct vote *v = &e->u.persist.vote[i];
         int block = v->kind == VOTE_SKIP ? 0 : scene_block_of(m->scene, &v->block);
@@ -182,7 +182,7 @@ static void give(struct machine *m, struct event ev)
     }
     for (uint32_t i = 0; i < m->effects->n; i++) {
         if (m->effects->effect[i].kind == EFFECT_PERSIST) {
-            on_persist(m, &m->effects->effect[i]);
+            on_persist(m, &m->effects->effect[i], final);
             written = m->effects->effect[i].u.persist.sequence;
         }
     }
@@ -237,6 +237,16 @@ void machine_cert(struct machine *m, int cert)
     msg.u.bundle.head = path;
     msg.u.bundle.heads = path_to(m->scene, m->scene->cert[cert].block, path);
     give(m, (struct event){.kind = EVENT_MESSAGE, .peer = sender_for(m), .u.message = &msg});
+    action_ends(m);
+}
+
+void machine_vote(struct machine *m, int signer, int cert)
+{
+    struct vote v;
+    struct message msg = {.kind = MSG_VOTES, .u.bundle = {.vote = &v, .votes = 1}};
+    m->made = 0;
+    scene_make_vote(m->scene, signer, &m->scene->cert[cert], &v);
+    give(m, (struct event){.kind = EVENT_MESSAGE, .peer = signer, .u.message = &msg});
     action_ends(m);
 }
 

@@ -23,7 +23,7 @@ static void usage(void)
     fprintf(stderr,
             "usage: explore [--members 3|4] [--liar INDEX] [--turn SLOTS] [--slots SLOTS]\n"
             "               [--crashes COUNT] [--states COUNT] [--seconds COUNT] [--heal EVERY]\n"
-            "               [--last] [--alone] [--both]\n"
+            "               [--last] [--alone] [--votes] [--both]\n"
             "  3 members: crash mode; 4: bft, one of them a liar (default: the last).\n");
     exit(2);
 }
@@ -75,6 +75,8 @@ static void take_options(struct request *r, int argc, char **argv)
             r->scene.last = true;
         } else if (strcmp(argv[i], "--alone") == 0) {
             r->search.walk.alone = true;
+        } else if (strcmp(argv[i], "--votes") == 0) {
+            r->search.walk.votes = true;
         } else if (strcmp(argv[i], "--both") == 0) {
             r->search.walk.both = true;
         } else if (i + 1 < argc && take_option(r, argv[i], argv[i + 1])) {

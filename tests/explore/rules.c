@@ -7,6 +7,7 @@ struct case_file {
     const struct disk *d;
     const struct effect *e;
     int self;
+    uint64_t final; /* highest finalize certificate that it held before */
 };
 
 static uint64_t first_of(const struct scene *s, uint64_t slot)
@@ -89,6 +90,10 @@ static void judge_notarize(const struct case_file *f, uint32_t n, const struct v
         broken("N2: member %d notarizes slot %llu again, or beside its skip", f->self,
                (unsigned long long)v->slot);
     }
+    if (v->slot <= f->final) {
+        broken("N2: member %d notarizes slot %llu, not above final %llu", f->self,
+               (unsigned long long)v->slot, (unsigned long long)f->final);
+    }
     const struct header *p = &f->s->block[f->s->block[block].parent].head.header;
     bool inside = v->slot != first_of(f->s, v->slot);
     if (inside && (p->slot != v->slot - 1 || (p->flags & FLAG_LAST) != 0)) {
@@ -115,6 +120,10 @@ static void judge_finalize(const struct case_file *f, uint32_t n, const struct v
     if (has(f, n, FINALIZE, v->slot, v->slot)) {
         broken("F: member %d finalizes slot %llu twice", f->self, (unsigned long long)v->slot);
     }
+    if (v->slot <= f->final) {
+        broken("F4: member %d finalizes slot %llu, not above final %llu", f->self,
+               (unsigned long long)v->slot, (unsigned long long)f->final);
+    }
     if (block < 0 || !proof_written(f, block)) {
         broken("F1: member %d finalizes slot %llu, and its proof is not in the write", f->self,
                (unsigned long long)v->slot);
@@ -134,9 +143,9 @@ static void judge_finalize(const struct case_file *f, uint32_t n, const struct v
 }
 
 void rules_judge_write(const struct scene *s, const struct disk *d, const struct effect *persist,
-                       int self)
+                       int self, uint64_t final)
 {
-    struct case_file f = {s, d, persist, self};
+    struct case_file f = {s, d, persist, self, final};
     for (uint32_t i = 0; i < persist->u.persist.votes; i++) {
         const struct vote *v = &persist->u.persist.vote[i];
         if (v->signer != self || v->epoch != s->epoch.epoch || v->slot == 0) {

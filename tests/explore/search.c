@@ -49,7 +49,10 @@ static struct view view_of(const struct search *x, const struct state *s)
 static struct offer offer_of(const struct search *x, const struct state *s)
 {
     struct view v = view_of(x, s);
-    struct offer offer = {judge_certs(&v, true), s->sent};
+    struct offer offer = {.certs = judge_certs(&v, true), .proposals = s->sent};
+    for (int i = 0; x->o->walk.votes && i < (int)x->s->o.n; i++) {
+        offer.votes[i] = honest(x, i) ? judge_votes(&v, i) : offer.certs;
+    }
     for (int i = 0; i < x->s->proposals; i++) {
         const struct header *h = &x->s->block[x->s->proposal[i].block].head.header;
         offer.proposals |= h->leader == x->s->o.liar ? (uint64_t)1 << i : 0;
@@ -77,7 +80,7 @@ void search_print_way(void)
     if (x == NULL) {
         return;
     }
-    struct offer none = {0, 0};
+    struct offer none = {.certs = 0};
     if (x->by >= 0) {
         struct walks *last = x->walks;
         x->walks = walks_new(x->g, &x->o->walk);
@@ -128,7 +131,7 @@ static void add(struct search *x, const struct state *n)
 static struct offer shared(const struct search *x, const struct state *s)
 {
     struct view v = view_of(x, s);
-    struct offer all = {judge_certs(&v, false), s->sent};
+    struct offer all = {.certs = judge_certs(&v, false), .proposals = s->sent};
     for (int i = 0; i < (int)x->s->o.n; i++) {
         all.certs |= honest(x, i) ? v.l[i]->holds : 0;
     }
@@ -288,7 +291,7 @@ void search_run(struct graph *g, const struct search_options *o, struct search_r
     now = &x;
     add(&x, &(struct state){.by = 0});
     for (; x.at < x.states; x.at++) {
-        if ((x.at & 255) == 0 && seconds_now() > end) {
+        if (seconds_now() > end) {
             out->complete = false;
             break;
         }

@@ -166,6 +166,11 @@ static void try_all(struct walks *w, int member, const struct offer *offer)
             try_action(w, member, offer, ACT_CERT + k);
         }
     }
+    for (int k = 0; w->rules.votes && k < MEMBERS * CERTS; k++) {
+        if (k / CERTS != member && (offer->votes[k / CERTS] >> k % CERTS & 1) != 0) {
+            try_action(w, member, offer, ACT_VOTE + k);
+        }
+    }
     w->action = -1;
 }
 
@@ -205,7 +210,8 @@ static uint32_t keep_least(struct walks *w, int member, const struct offer *offe
         if (same && !mark(w, member, w->kept[i].local)) {
             continue;
         }
-        struct offer later = {offer->certs, offer->proposals | w->kept[i].made};
+        struct offer later = *offer;
+        later.proposals |= w->kept[i].made;
         w->kept[kept++] = w->kept[i];
         walk_on(w, member, w->kept[i].local, &later);
     }
@@ -223,11 +229,14 @@ static uint64_t mix(uint64_t h, uint64_t v)
 static struct answer *find(struct walks *w, int member, uint32_t from, const struct offer *offer)
 {
     uint64_t h = mix(mix(mix(offer->certs, offer->proposals), from), (uint64_t)member);
+    for (int i = 0; i < MEMBERS; i++) {
+        h = mix(h, offer->votes[i]);
+    }
     uint64_t at = (h ^ h >> 32) & w->mask;
     for (;; at = (at + 1) & w->mask) {
         struct answer *a = &w->answer[at];
-        bool here = a->from == from && a->member == member && a->offer.certs == offer->certs &&
-                    a->offer.proposals == offer->proposals;
+        bool here = a->from == from && a->member == member &&
+                    memcmp(&a->offer, offer, sizeof *offer) == 0;
         if (a->step == NULL || here) {
             return a;
         }
@@ -281,7 +290,12 @@ static void print_object(const struct scene *s, int action)
 {
     static const char *const kinds[KINDS] = {"notarize", "skip", "finalize"};
     if (action >= ACT_CERT) {
-        const struct cert_entry *c = &s->cert[action - ACT_CERT];
+        bool vote = action >= ACT_VOTE;
+        const struct cert_entry *c =
+            &s->cert[vote ? (action - ACT_VOTE) % CERTS : action - ACT_CERT];
+        if (vote) {
+            fprintf(stderr, "vote of member %d, for a ", (action - ACT_VOTE) / CERTS);
+        }
         fprintf(stderr, "certificate: %s slot %llu", kinds[c->kind], (unsigned long long)c->slot);
         fprintf(stderr, c->kind == SKIP ? "\n" : " block %d\n", c->block);
         return;
