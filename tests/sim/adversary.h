@@ -19,7 +19,8 @@ void liars_reset(struct sim *s);
 void liars_drop(struct sim *s); /* what they hold back */
 /* Everything that reaches a puppet. */
 void liars_hear(struct sim *s, struct node *z, int from, const struct message *m);
-/* A message of a lying core on its way out: true: it was taken away (and perhaps sent otherwise). */
+/* A message of a lying core on its way out: true: it was taken away (and perhaps sent otherwise).
+ */
 bool liars_tap(struct sim *s, struct node *z, int to, struct frame *f);
 /* What was held back is due. */
 void liars_held(struct sim *s, struct node *z, uint64_t which);

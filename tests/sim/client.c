@@ -1,6 +1,6 @@
 /* The execution client of a node: builds and executes after a while, hangs, errs, disagrees. */
-#include "tests/sim/adversary.h"
 #include "proto/keccak.h"
+#include "tests/sim/adversary.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/users.h"
 

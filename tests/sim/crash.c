@@ -78,7 +78,8 @@ void disk_stop(struct sim *s, struct node *n, enum disk_loss loss)
     drop_heads(d);
 }
 
-/* ---- other disks ------------------------------------------------------------------------------ */
+/* ---- other disks ------------------------------------------------------------------------------
+ */
 
 void disk_blank(struct sim *s, struct node *n)
 {

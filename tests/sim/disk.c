@@ -65,7 +65,8 @@ uint64_t disk_persisted(const struct node *n)
     return n->disk.journal < n->disk.record ? n->disk.journal : n->disk.record;
 }
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------
+ */
 
 static uint64_t later(uint64_t a, uint64_t b)
 {
@@ -115,8 +116,7 @@ static void prune(struct node *n)
     for (uint32_t k = 0; k < d->steps; k++) {
         struct disk_step *t = &d->step[k];
         bool above = h == NULL || (t->proposing && t->sequence >= mark) ||
-                     t->sequence + 2 > d->journal ||
-                     t->sequence + 2 > d->record;
+                     t->sequence + 2 > d->journal || t->sequence + 2 > d->record;
         for (uint32_t i = 0; i < t->votes; i++) {
             above |= t->vote[i].slot > h->slot;
         }
@@ -222,7 +222,8 @@ void disk_durable(struct sim *s, struct node *n, bool journal, uint64_t sequence
     node_step(s, n, &ev);
 }
 
-/* ---- what rides with the next step ---------------------------------------------------------------- */
+/* ---- what rides with the next step
+ * ---------------------------------------------------------------- */
 
 void disk_body(struct sim *s, struct node *n, uint32_t block)
 {

@@ -167,9 +167,10 @@ static void of_process(struct sim *s, const struct harm *h, bool begin)
     case HARM_POWER:
     case HARM_TORN:
         if (begin) {
-            down(s, n, h->kind == HARM_KILL    ? LOSE_LITTLE
-                       : h->kind == HARM_POWER ? LOSE_UNSYNCED
-                                               : LOSE_SOME);
+            down(s, n,
+                 h->kind == HARM_KILL    ? LOSE_LITTLE
+                 : h->kind == HARM_POWER ? LOSE_UNSYNCED
+                                         : LOSE_SOME);
         } else {
             up_again(s, n);
         }

@@ -67,7 +67,8 @@ void liars_quiet(struct sim *s)
     s->liars->quiet = true;
 }
 
-/* ---- remembering ------------------------------------------------------------------------------ */
+/* ---- remembering ------------------------------------------------------------------------------
+ */
 
 void liar_keep_head(struct sim *s, const struct block_head *h)
 {
@@ -200,7 +201,8 @@ void liars_hear(struct sim *s, struct node *z, int from, const struct message *m
     }
 }
 
-/* ---- honest cores with bent words ----------------------------------------------------------------- */
+/* ---- honest cores with bent words
+ * ----------------------------------------------------------------- */
 
 static struct frame *mangled(struct sim *s, struct frame *f)
 {

@@ -35,7 +35,7 @@ struct liars {
         struct frame *frame;
         int to;
     } held[LIAR_HELD];
-    uint32_t selected;     /* members that hear selective senders */
+    uint32_t selected; /* members that hear selective senders */
     uint64_t selected_at;
 };
 

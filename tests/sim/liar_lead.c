@@ -232,7 +232,8 @@ static int leader_of(const struct sim *s, uint64_t turn)
 void liar_lead(struct sim *s, struct node *z, uint64_t cur)
 {
     struct liars *l = s->liars;
-    bool leads = liars_use(s, ART_LEAD) || liars_use(s, ART_FABRICATE) || liars_use(s, ART_POISON) || liars_use(s, ART_EARLY);
+    bool leads = liars_use(s, ART_LEAD) || liars_use(s, ART_FABRICATE) ||
+                 liars_use(s, ART_POISON) || liars_use(s, ART_EARLY);
     if (cur == 0 || cur > SIM_SLOTS / 2 || leader_of(s, turn_of(s, cur)) != z->member) {
         return;
     }

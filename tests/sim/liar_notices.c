@@ -23,8 +23,8 @@ static struct ready_notice some_ready(struct sim *s, const struct node *z)
         return l->ready[liar_roll(s, heard)];
     }
     uint32_t heads = l->heads < LIAR_HEADS ? l->heads : LIAR_HEADS;
-    struct block_head h = heads == 0 ? world_anchor(s)
-                                     : s->block[l->head[liar_roll(s, heads)]].head;
+    struct block_head h =
+        heads == 0 ? world_anchor(s) : s->block[l->head[liar_roll(s, heads)]].head;
     struct ready_notice r = {.member = (uint8_t)z->member, .slot = h.header.slot, .block = h.hash};
     if (liar_roll(s, 4) == 0) {
         r.member = (uint8_t)liar_roll(s, s->plan->n);

@@ -65,7 +65,8 @@ static void echo(struct sim *s, struct node *z, const struct vote *v)
     }
 }
 
-/* ---- certificates ------------------------------------------------------------------------------- */
+/* ---- certificates -------------------------------------------------------------------------------
+ */
 
 static void replay(struct sim *s, struct node *z)
 {
@@ -127,9 +128,7 @@ static void false_status(struct sim *s, struct node *z)
     struct message m = {.kind = MSG_STATUS, .has_status = true};
     uint64_t slot = l->certs == 0 ? 1 : l->cert[(l->certs - 1) % LIAR_CERTS].slot;
     m.status.cur = liar_roll(s, 4) == 0 ? UINT64_MAX - liar_roll(s, 10) : slot + liar_roll(s, 9);
-    m.status.final_slot = liar_roll(s, 4) == 0 ? UINT64_MAX
-                          : slot > 4           ? slot - liar_roll(s, 4)
-                                               : 0;
+    m.status.final_slot = liar_roll(s, 4) == 0 ? UINT64_MAX : slot > 4 ? slot - liar_roll(s, 4) : 0;
     m.status.highest_signed = liar_roll(s, 2) == 0 ? UINT64_MAX : slot;
     m.status.not_ready = liar_roll(s, 3) == 0 ? 1 : 0;
     m.status.pending = liar_roll(s, 2) == 0;

@@ -56,8 +56,8 @@ static bool apart(const struct sim *s, const struct node *from, const struct nod
 void links_post_node(struct sim *s, struct node *from, struct node *to, struct frame *f)
 {
     struct link *l = link_of(s, from, to);
-    if (!l->up || l->cuts > 0 || (s->plan->scripted > 0 && apart(s, from, to)) || !to->up || (l->deaf_kinds & 1u << f->kind) != 0 ||
-        (s->loss > 0 && dice_chance(&l->dice, s->loss))) {
+    if (!l->up || l->cuts > 0 || (s->plan->scripted > 0 && apart(s, from, to)) || !to->up ||
+        (l->deaf_kinds & 1u << f->kind) != 0 || (s->loss > 0 && dice_chance(&l->dice, s->loss))) {
         return;
     }
     post_once(s, from, to, f);
@@ -76,7 +76,8 @@ void links_post(struct sim *s, struct node *from, int to_member, struct frame *f
     }
 }
 
-/* ---- connections ------------------------------------------------------------------------------ */
+/* ---- connections ------------------------------------------------------------------------------
+ */
 
 static void dial(struct sim *s, struct node *to, struct node *from, uint64_t at)
 {

@@ -24,7 +24,8 @@ static const char usage[] =
     "       sim [--story] SCRIPT…                            replays scripts\n"
     "       sim --shrink [--save FILE] SCRIPT                shrinks one\n";
 
-/* ---- one plan --------------------------------------------------------------------------------- */
+/* ---- one plan ---------------------------------------------------------------------------------
+ */
 
 static bool save(const struct plan *p, const char *path, const char *why)
 {
@@ -59,7 +60,8 @@ static int replay(const struct options *o, struct plan *p)
     return saved ? (int)end : 2;
 }
 
-/* ---- scripts ---------------------------------------------------------------------------------- */
+/* ---- scripts ----------------------------------------------------------------------------------
+ */
 
 static const char *base_name(const char *path)
 {
@@ -110,7 +112,8 @@ static int scripts(const struct options *o)
     return failed != 0;
 }
 
-/* ---- options ---------------------------------------------------------------------------------- */
+/* ---- options ----------------------------------------------------------------------------------
+ */
 
 static bool number(const char *text, uint64_t *out)
 {
@@ -149,7 +152,8 @@ static bool read_value(struct options *o, const char *a, const char *v)
 static bool read_options(struct options *o, char **argv)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    *o = (struct options){.exploring = {.make = plan_draw, .first = 1}, .jobs = cores < 1 ? 1 : (uint64_t)cores};
+    *o = (struct options){.exploring = {.make = plan_draw, .first = 1},
+                          .jobs = cores < 1 ? 1 : (uint64_t)cores};
     for (argv++; *argv != NULL; argv++) {
         if (strcmp(*argv, "--story") == 0) {
             o->story = true;

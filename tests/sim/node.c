@@ -9,7 +9,8 @@
 
 enum { BEAT_US = 20 * MS };
 
-/* ---- effects ---------------------------------------------------------------------------------- */
+/* ---- effects ----------------------------------------------------------------------------------
+ */
 
 static void on_store(struct sim *s, struct node *n, const struct block_head *head)
 {
@@ -128,8 +129,8 @@ static void want_tick(struct sim *s, struct node *n)
     }
     n->tick_at = at;
     n->deadline = local;
-    queue_push(s, (struct sim_event){
-                      .at = at, .kind = SIM_TICK, .to = (int8_t)n->index, .life = n->life});
+    queue_push(
+        s, (struct sim_event){.at = at, .kind = SIM_TICK, .to = (int8_t)n->index, .life = n->life});
 }
 
 void node_step(struct sim *s, struct node *n, const struct event *ev)
@@ -155,7 +156,8 @@ void node_step(struct sim *s, struct node *n, const struct event *ev)
     want_tick(s, n);
 }
 
-/* ---- what happens to it ----------------------------------------------------------------------- */
+/* ---- what happens to it -----------------------------------------------------------------------
+ */
 
 void node_tick(struct sim *s, struct node *n, uint64_t at)
 {
@@ -203,10 +205,9 @@ void node_health(struct sim *s, struct node *n)
 
 void node_beat(struct sim *s, struct node *n)
 {
-    queue_push(s, (struct sim_event){.at = s->now + BEAT_US,
-                                     .kind = SIM_BEAT,
-                                     .to = (int8_t)n->index,
-                                     .life = n->life});
+    queue_push(
+        s, (struct sim_event){
+               .at = s->now + BEAT_US, .kind = SIM_BEAT, .to = (int8_t)n->index, .life = n->life});
     node_health(s, n);
     node_sync(s, n);
     for (uint32_t i = 0; i < s->nodes; i++) {
@@ -217,7 +218,8 @@ void node_beat(struct sim *s, struct node *n)
     oracle_look(s, n);
 }
 
-/* ---- starting and dying ------------------------------------------------------------------------- */
+/* ---- starting and dying -------------------------------------------------------------------------
+ */
 
 static void settings(struct sim *s, struct node *n, struct core_config *config)
 {
@@ -241,8 +243,7 @@ static bool make_core(struct sim *s, struct node *n)
             munmap(n->memory, n->memory_size);
         }
         n->memory_size = size;
-        n->memory =
-            mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        n->memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     }
     if (n->memory == MAP_FAILED || core_init(&n->core, n->memory, &config) != OK) {
         sim_fail(s, SIM_HARNESS, "no core for member %d", n->member);
@@ -276,10 +277,8 @@ void node_boot(struct sim *s, struct node *n)
         users_boot(s, n);
         n->tick_at = s->now;
         n->deadline = clock_local(s, n);
-        queue_push(s, (struct sim_event){.at = s->now,
-                                         .kind = SIM_TICK,
-                                         .to = (int8_t)n->index,
-                                         .life = n->life});
+        queue_push(s, (struct sim_event){
+                          .at = s->now, .kind = SIM_TICK, .to = (int8_t)n->index, .life = n->life});
         node_beat(s, n);
     }
     links_connect(s, n);

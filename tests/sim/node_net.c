@@ -10,7 +10,8 @@ enum { SYNC_AGAIN_US = SECOND, BODY_BYTES = 64 };
 
 static const uint8_t body_bytes[BODY_BYTES];
 
-/* ---- leaving ---------------------------------------------------------------------------------- */
+/* ---- leaving ----------------------------------------------------------------------------------
+ */
 
 static void leave(struct sim *s, struct node *n, int to, struct frame *f)
 {
@@ -101,7 +102,8 @@ static void tell(struct sim *s, struct node *n, struct node *to, const struct me
     frame_drop(s, f);
 }
 
-/* ---- blocks ----------------------------------------------------------------------------------- */
+/* ---- blocks -----------------------------------------------------------------------------------
+ */
 
 void node_body(struct sim *s, struct node *n, uint32_t block)
 {
@@ -201,10 +203,10 @@ void node_sync(struct sim *s, struct node *n)
     }
 }
 
-/* ---- arriving --------------------------------------------------------------------------------- */
+/* ---- arriving ---------------------------------------------------------------------------------
+ */
 
-static void to_core(struct sim *s, struct node *n, const struct node *from,
-                    const struct message *m)
+static void to_core(struct sim *s, struct node *n, const struct node *from, const struct message *m)
 {
     struct event ev = {.kind = EVENT_MESSAGE, .peer = from->member};
     ev.u.message = m;

@@ -77,7 +77,8 @@ const struct certificate *oracle_certificate(const struct sim *s, uint64_t slot)
     return slot < SIM_SLOTS ? s->oracle->cert[slot] : NULL;
 }
 
-/* ---- what is final ---------------------------------------------------------------------------- */
+/* ---- what is final ----------------------------------------------------------------------------
+ */
 
 /* The block follows what this node delivered before, and nothing final lies between. */
 static bool follows(struct sim *s, struct node *n, uint32_t b)
@@ -233,7 +234,8 @@ void oracle_final(struct sim *s, struct node *n, const struct effect *e)
     }
 }
 
-/* ---- skips, blame, alarms --------------------------------------------------------------------- */
+/* ---- skips, blame, alarms ---------------------------------------------------------------------
+ */
 
 /* Some slot that the skip voids had a block that honest votes alone notarize. */
 static bool notarized_within(const struct sim *s, uint64_t slot)
@@ -313,7 +315,8 @@ void oracle_restarted(struct sim *s, struct node *n)
     o->node[n->index].uncovered_us = 0;
 }
 
-/* ---- now and then ------------------------------------------------------------------------------- */
+/* ---- now and then -------------------------------------------------------------------------------
+ */
 
 void oracle_look(struct sim *s, struct node *n)
 {

@@ -14,13 +14,13 @@ struct oracle {
     uint8_t durable[ORACLE_KINDS][SIM_SLOTS]; /* masks of members */
     uint32_t final_at[SIM_SLOTS];             /* block + 1 */
     struct certificate *cert[SIM_SLOTS];
-    uint8_t skipped[SIM_SLOTS];               /* by turn: somebody saw it skipped */
-    uint64_t top, top_height;                 /* highest slot touched; highest final height */
+    uint8_t skipped[SIM_SLOTS]; /* by turn: somebody saw it skipped */
+    uint64_t top, top_height;   /* highest slot touched; highest final height */
     uint64_t top_final;
     struct {
         uint32_t block;
         uint64_t slot, height, life;
-        uint64_t uncovered_us;   /* since when it has delivered blocks without a certificate */
+        uint64_t uncovered_us; /* since when it has delivered blocks without a certificate */
         uint64_t cur;
         uint32_t looks;
         struct certificate cert;

@@ -146,8 +146,8 @@ static bool gate_open(struct sim *s, struct node *n, uint64_t slot)
 static void finalizes(struct sim *s, struct node *n, const struct vote *v)
 {
     uint32_t b = world_find(s, &v->block);
-    bool trusting = s->plan->trusting && b != NO_BLOCK &&
-                    s->block[b].head.header.leader != n->member;
+    bool trusting =
+        s->plan->trusting && b != NO_BLOCK && s->block[b].head.header.leader != n->member;
     if (own(s, n, ORACLE_FINALIZE, v->slot) != 0 || own(s, n, ORACLE_SKIP, v->slot) != 0) {
         breaks(s, n, v, "F: it voted there before");
     } else if (b == NO_BLOCK || !proved(s, b)) {

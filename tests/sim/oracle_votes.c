@@ -17,7 +17,8 @@ uint64_t oracle_first(const struct sim *s, uint64_t slot)
     return (slot - 1) / s->plan->turn_slots * s->plan->turn_slots + 1;
 }
 
-/* ---- what could be certified -------------------------------------------------------------------- */
+/* ---- what could be certified --------------------------------------------------------------------
+ */
 
 static uint32_t weight_of(const struct sim *s, int kind, uint64_t slot, uint64_t tag)
 {
@@ -87,7 +88,8 @@ static void no_both(struct sim *s, const struct vote *v)
     }
 }
 
-/* ---- one vote --------------------------------------------------------------------------------- */
+/* ---- one vote ---------------------------------------------------------------------------------
+ */
 
 void oracle_written(struct sim *s, struct node *n, const struct vote *vote, uint32_t votes,
                     const int *reason)
@@ -100,8 +102,7 @@ void oracle_written(struct sim *s, struct node *n, const struct vote *vote, uint
         }
         static const char *const names[] = {"notarizes", "skips", "finalizes"};
         sim_tell(s, "%d%s: %s %llu%s%s", n->member, n->index >= (int)s->plan->n ? "'" : "",
-                 names[v->kind - 1], (unsigned long long)v->slot,
-                 v->kind == VOTE_SKIP ? ": " : "",
+                 names[v->kind - 1], (unsigned long long)v->slot, v->kind == VOTE_SKIP ? ": " : "",
                  v->kind == VOTE_SKIP ? skip_reason_name(reason[i]) : "");
         s->account->votes++;
         if (v->kind == VOTE_SKIP && reason[i] >= 0 && reason[i] < SKIP_REASONS) {
@@ -137,7 +138,8 @@ void oracle_durable(struct sim *s, struct node *n, const struct vote *v, bool du
     *mask = durable ? *mask | bit : *mask & (uint8_t)~bit;
 }
 
-/* ---- what leaves ------------------------------------------------------------------------------ */
+/* ---- what leaves ------------------------------------------------------------------------------
+ */
 
 static bool is_durable(const struct sim *s, const struct node *n, int kind, uint64_t slot)
 {
@@ -199,7 +201,7 @@ static void own_in_certificates(struct sim *s, struct node *n, const struct bund
 
 void oracle_leaves(struct sim *s, struct node *n, const struct message *m, uint64_t gate)
 {
-    const struct bundle *b = m->kind == MSG_PROPOSAL                             ? &m->u.proposal.justification
+    const struct bundle *b = m->kind == MSG_PROPOSAL ? &m->u.proposal.justification
                              : m->kind == MSG_BUNDLE || m->kind == MSG_VOTES ? &m->u.bundle
                                                                              : NULL;
     (void)gate;

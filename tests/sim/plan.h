@@ -28,17 +28,17 @@ struct plan {
     uint64_t seed;
     uint32_t n, fault_model, turn_slots, depth;
     uint32_t block_time_ms, max_interval_ms, pace;
-    uint32_t trusting;          /* execute_before_finalize: false (crash mode) */
+    uint32_t trusting; /* execute_before_finalize: false (crash mode) */
     uint32_t weight[SIM_MEMBERS];
-    uint64_t link_us, far_us;   /* one way; of the last member, that may be far away */
+    uint64_t link_us, far_us; /* one way; of the last member, that may be far away */
     uint64_t sync_us, execute_us, build_us;
     uint64_t chaos_us;
-    uint32_t liars, twins;      /* masks: members that lie; of these, those with two live copies */
-    uint32_t arts;              /* mask of adversary.h: how they lie */
-    uint32_t rest;              /* 1: liars fall silent when everything heals */
-    uint32_t scripted;          /* Twins: so many slots have partitions of their own … */
-    uint64_t sides;             /* … 4 bits a slot: the sides of nodes 1 to 4; node 0 is on side 0 */
-    uint32_t per_s;             /* transactions that users submit */
+    uint32_t liars, twins; /* masks: members that lie; of these, those with two live copies */
+    uint32_t arts;         /* mask of adversary.h: how they lie */
+    uint32_t rest;         /* 1: liars fall silent when everything heals */
+    uint32_t scripted;     /* Twins: so many slots have partitions of their own … */
+    uint64_t sides;        /* … 4 bits a slot: the sides of nodes 1 to 4; node 0 is on side 0 */
+    uint32_t per_s;        /* transactions that users submit */
     uint32_t harms;
     struct harm harm[PLAN_HARMS];
 };

@@ -60,7 +60,8 @@ void queue_clear(struct sim *s)
     s->events = 0;
 }
 
-/* ---- frames: encoded once, decoded once, whoever gets them ------------------------------------ */
+/* ---- frames: encoded once, decoded once, whoever gets them ------------------------------------
+ */
 
 void frame_bytes(struct frame *f)
 {

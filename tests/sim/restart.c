@@ -45,7 +45,8 @@ void disk_verdict(struct sim *s, struct node *n, struct core_config *config)
     }
 }
 
-/* ---- blocks that the journal names ---------------------------------------------------------------- */
+/* ---- blocks that the journal names
+ * ---------------------------------------------------------------- */
 
 struct names {
     uint32_t block[1024];

@@ -69,7 +69,10 @@ static const struct field32 fields64[] = {
     {"chaos-us", offsetof(struct plan, chaos_us)},
 };
 
-enum { FIELDS32 = sizeof fields32 / sizeof *fields32, FIELDS64 = sizeof fields64 / sizeof *fields64 };
+enum {
+    FIELDS32 = sizeof fields32 / sizeof *fields32,
+    FIELDS64 = sizeof fields64 / sizeof *fields64
+};
 
 void plan_write(const struct plan *p, FILE *out)
 {
@@ -187,7 +190,7 @@ bool plan_read(struct plan *p, FILE *in, uint32_t *line)
         if (text[0] == '#' || text[0] == '\n') {
             continue;
         }
-        bool ok = strncmp(text, "at ", 3) == 0        ? read_harm(p, text)
+        bool ok = strncmp(text, "at ", 3) == 0       ? read_harm(p, text)
                   : strncmp(text, "weights", 7) == 0 ? read_weights(p, text)
                   : strncmp(text, "arts", 4) == 0    ? read_arts(p, text)
                                                      : read_field(p, text);

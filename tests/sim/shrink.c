@@ -5,7 +5,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* A set that goes on at all does so well within the shorter time; the last replay takes the whole. */
+/* A set that goes on at all does so well within the shorter time; the last replay takes the whole.
+ */
 enum { TRIES = 400, HEAL_SHORT_US = 20 * SECOND };
 
 struct shrinking {
@@ -46,7 +47,8 @@ static bool without(struct shrinking *k, uint32_t from, uint32_t count)
 
 static void fewer_harms(struct shrinking *k)
 {
-    for (uint32_t chunk = (k->best.harms + 1) / 2; chunk > 0; chunk = chunk == 1 ? 0 : (chunk + 1) / 2) {
+    for (uint32_t chunk = (k->best.harms + 1) / 2; chunk > 0;
+         chunk = chunk == 1 ? 0 : (chunk + 1) / 2) {
         for (uint32_t from = 0; from < k->best.harms;) {
             if (!without(k, from, chunk)) {
                 from += chunk;

@@ -45,8 +45,8 @@ struct frame {
 struct sim_block {
     struct block_head head;
     uint8_t system[SIM_SYSTEM];
-    uint64_t bench;      /* digest of the benching state after it, once somebody delivered it */
-    bool poison;         /* every honest client calls it INVALID */
+    uint64_t bench; /* digest of the benching state after it, once somebody delivered it */
+    bool poison;    /* every honest client calls it INVALID */
 };
 
 struct disk_step {
@@ -77,17 +77,17 @@ struct disk_record {
 struct disk {
     struct disk_step *step;
     uint32_t steps, cap;
-    uint64_t written;     /* sequence last submitted */
-    uint64_t journal;     /* durable up to */
+    uint64_t written; /* sequence last submitted */
+    uint64_t journal; /* durable up to */
     uint64_t record;
     uint64_t journal_at, record_at; /* when the last write under way will be */
     uint64_t journal_times[8];      /* when step k % 8 becomes durable there */
-    struct disk_record last; /* filled when the node stops, for a start that needs it */
-    uint64_t scheduled;   /* handed to the device */
-    uint32_t failing;     /* episodes */
-    bool told;            /* EVENT_WRITE_FAILED was given */
+    struct disk_record last;        /* filled when the node stops, for a start that needs it */
+    uint64_t scheduled;             /* handed to the device */
+    uint32_t failing;               /* episodes */
+    bool told;                      /* EVENT_WRITE_FAILED was given */
     bool amnesiac;
-    bool blank;           /* journal and record are gone */
+    bool blank; /* journal and record are gone */
     uint64_t floor;
     uint64_t sync_us;
     struct disk_head *head; /* ring of HEAD_LOG */
@@ -107,28 +107,28 @@ struct node {
     size_t memory_size;
     int member, index;
     bool up;
-    bool puppet;           /* no core: a liar speaks */
-    uint64_t life;         /* counts starts */
+    bool puppet;                /* no core: a liar speaks */
+    uint64_t life;              /* counts starts */
     uint64_t tick_at, deadline; /* real time of the pending tick; what the core asked for */
     uint32_t downs, pauses, hangs, errors, disagreements, drains, leaves; /* episodes under way */
-    bool blackout;         /* the next start follows a loss of power */
+    bool blackout; /* the next start follows a loss of power */
     uint64_t held_until;
-    uint64_t crash_after;  /* effects; 0: not armed */
+    uint64_t crash_after; /* effects; 0: not armed */
     struct disk disk;
-    uint8_t *holds;        /* by block: enum holding */
+    uint8_t *holds; /* by block: enum holding */
     uint64_t *body_gate;
     struct built_payload built[BUILDS];
     uint64_t execute_us, build_us, slow_client_us;
     uint64_t hung_since;
     uint64_t sync_asked_us;
-    uint64_t wall_off_ms;  /* two's complement */
+    uint64_t wall_off_ms; /* two's complement */
     uint64_t mono_real, mono_local;
     int64_t ppm;
     uint64_t peer_final[SIM_NODES];
     uint32_t given_health;
     bool gave_health;
-    uint64_t cur;          /* its current slot, as it said last */
-    uint32_t tip;          /* block last notarized and executed here */
+    uint64_t cur; /* its current slot, as it said last */
+    uint32_t tip; /* block last notarized and executed here */
 };
 
 enum holding {
@@ -142,18 +142,31 @@ enum holding {
 
 struct link {
     uint32_t cuts;
-    bool up;               /* the connection, as from sees it */
+    bool up; /* the connection, as from sees it */
     uint64_t life;
     uint64_t extra_us;
-    uint64_t told_us;      /* latency last told to `from` */
+    uint64_t told_us; /* latency last told to `from` */
     uint32_t deaf_kinds;
     struct dice dice;
 };
 
 enum sim_event_kind {
-    SIM_FRAME = 1, SIM_TICK, SIM_JOURNAL, SIM_RECORD, SIM_EXECUTED, SIM_BUILT, SIM_PEER_UP,
-    SIM_PEER_DOWN, SIM_BEAT, SIM_HARM, SIM_HARM_END, SIM_USER, SIM_HELD, SIM_BODY,
-    SIM_WRITE_FAILED, SIM_STORED
+    SIM_FRAME = 1,
+    SIM_TICK,
+    SIM_JOURNAL,
+    SIM_RECORD,
+    SIM_EXECUTED,
+    SIM_BUILT,
+    SIM_PEER_UP,
+    SIM_PEER_DOWN,
+    SIM_BEAT,
+    SIM_HARM,
+    SIM_HARM_END,
+    SIM_USER,
+    SIM_HELD,
+    SIM_BODY,
+    SIM_WRITE_FAILED,
+    SIM_STORED
 };
 
 struct sim_event {
@@ -205,28 +218,32 @@ struct sim {
     struct frame *spare_frames;
     struct sim_block *block;
     uint32_t blocks;
-    uint32_t *index;           /* open addressing, 2 * SIM_BLOCKS */
+    uint32_t *index; /* open addressing, 2 * SIM_BLOCKS */
     uint64_t jitter_us;
     uint32_t loss, twice;
-    uint64_t heal_most_us;     /* within so long the set must go on */
-    bool healing, healthy;     /* everything heals; nothing was ever wrong */
-    uint32_t forgiven;         /* members on a restored copy: they count as liars from then on */
-    uint32_t forgot;           /* members that lost their journal once */
-    uint32_t disagreed;        /* members whose client called blocks invalid */
+    uint64_t heal_most_us; /* within so long the set must go on */
+    bool healing, healthy; /* everything heals; nothing was ever wrong */
+    uint32_t forgiven;     /* members on a restored copy: they count as liars from then on */
+    uint32_t forgot;       /* members that lost their journal once */
+    uint32_t disagreed;    /* members whose client called blocks invalid */
     struct effects *effects;
     struct oracle *oracle;
     struct liars *liars;
     struct users *users;
     enum sim_end end;
     char why[512];
-    FILE *story;               /* NULL: nobody reads */
+    FILE *story; /* NULL: nobody reads */
 };
 
 enum { HEAL_MOST_US = 120 * SECOND };
 
-/* ---- run.c ------------------------------------------------------------------------------------ */
+/* ---- make.c, events.c, run.c ------------------------------------------------------------------
+ */
 struct sim *sim_new(void);
 void sim_free(struct sim *s);
+void sim_reset(struct sim *s, const struct plan *p, struct account *account, FILE *story);
+/* Handles the next event; false: nothing more before the limit, or the run has ended. */
+bool sim_event(struct sim *s, uint64_t limit);
 /* Plays the plan; the same plan gives the same digest everywhere. */
 enum sim_end sim_run(struct sim *s, const struct plan *p, struct account *account, FILE *story);
 __attribute__((format(printf, 3, 4))) void sim_fail(struct sim *s, enum sim_end end,
@@ -237,7 +254,8 @@ bool sim_lies(const struct sim *s, int member);
 /* Is this node held to the rules, and part of what must go on? */
 bool sim_honest(const struct sim *s, const struct node *n);
 
-/* ---- queue.c ---------------------------------------------------------------------------------- */
+/* ---- queue.c ----------------------------------------------------------------------------------
+ */
 void queue_push(struct sim *s, struct sim_event e);
 bool queue_pop(struct sim *s, uint64_t limit, struct sim_event *out);
 void queue_clear(struct sim *s);
@@ -246,20 +264,23 @@ const struct message *frame_message(struct sim *s, struct frame *f);
 void frame_drop(struct sim *s, struct frame *f);
 void frame_bytes(struct frame *f); /* after a change of its bytes */
 
-/* ---- blocks.c --------------------------------------------------------------------------------- */
+/* ---- blocks.c ---------------------------------------------------------------------------------
+ */
 uint32_t world_find(const struct sim *s, const struct hash *hash);
 uint32_t world_add(struct sim *s, const struct block_head *head);
 bool world_empty(const struct sim_block *b);
 uint32_t world_parent(const struct sim *s, uint32_t block); /* its parent, NO_BLOCK */
 struct block_head world_anchor(const struct sim *s);
 
-/* ---- keys.c ----------------------------------------------------------------------------------- */
+/* ---- keys.c -----------------------------------------------------------------------------------
+ */
 struct core_crypto keys_of(struct sim *s, int member);
 void keys_sign(struct signature *out, const struct address *a, const struct hash *digest);
 bool keys_good(const struct address *a, const struct signature *sig, const struct hash *digest);
 bool keys_certificate(const struct sim *s, const struct certificate *cert);
 
-/* ---- links.c ---------------------------------------------------------------------------------- */
+/* ---- links.c ----------------------------------------------------------------------------------
+ */
 void links_reset(struct sim *s);
 void links_post(struct sim *s, struct node *from, int to_member, struct frame *f);
 void links_post_node(struct sim *s, struct node *from, struct node *to, struct frame *f);
@@ -270,7 +291,8 @@ void links_break(struct sim *s, struct node *a, struct node *b);
 void links_latency(struct sim *s, struct node *to, struct node *from);
 void links_cut(struct sim *s, int a, int b, bool begin, bool both);
 
-/* ---- disk.c ----------------------------------------------------------------------------------- */
+/* ---- disk.c -----------------------------------------------------------------------------------
+ */
 void disk_reset(struct sim *s, struct node *n);
 void disk_free(struct node *n);
 void disk_write(struct sim *s, struct node *n, const struct effect *e);
@@ -291,21 +313,24 @@ void disk_blank(struct sim *s, struct node *n);
 void disk_verdict(struct sim *s, struct node *n, struct core_config *config);
 void disk_restore(struct sim *s, struct node *n);
 
-/* ---- client.c: the execution client ----------------------------------------------------------- */
+/* ---- client.c: the execution client -----------------------------------------------------------
+ */
 void client_build(struct sim *s, struct node *n, const struct effect *e);
 void client_built(struct sim *s, struct node *n, uint64_t number);
 void client_execute(struct sim *s, struct node *n, uint32_t block, uint32_t tries);
 void client_executed(struct sim *s, struct node *n, uint32_t block, uint64_t tries);
 void client_hang(struct sim *s, struct node *n, bool begin);
 
-/* ---- clock.c ---------------------------------------------------------------------------------- */
+/* ---- clock.c ----------------------------------------------------------------------------------
+ */
 void clock_reset(struct sim *s, struct node *n);
 uint64_t clock_local(const struct sim *s, const struct node *n);
 uint64_t clock_real(const struct sim *s, const struct node *n, uint64_t local);
 uint64_t clock_wall_ms(const struct sim *s, const struct node *n);
 void clock_drift(struct sim *s, struct node *n, int64_t ppm);
 
-/* ---- node.c: one process; node_net.c: its messages -------------------------------------------- */
+/* ---- node.c: one process; node_net.c: its messages --------------------------------------------
+ */
 void node_boot(struct sim *s, struct node *n);
 void node_crash(struct sim *s, struct node *n, enum disk_loss loss);
 void node_step(struct sim *s, struct node *n, const struct event *ev);
@@ -314,7 +339,6 @@ void node_health(struct sim *s, struct node *n);
 void node_beat(struct sim *s, struct node *n);
 void node_release(struct sim *s, struct node *n);
 void node_resume(struct sim *s, struct node *n);
-void node_event(struct sim *s, struct sim_event *e);
 void node_body(struct sim *s, struct node *n, uint32_t block);
 void node_frame(struct sim *s, struct node *n, struct node *from, struct frame *f);
 void node_send(struct sim *s, struct node *n, const struct effect *e);
@@ -322,11 +346,13 @@ void node_drop_gated(struct sim *s, struct node *n);
 void node_sync(struct sim *s, struct node *n);
 void node_fetch(struct sim *s, struct node *n, const struct effect *e);
 
-/* ---- harm.c ----------------------------------------------------------------------------------- */
+/* ---- harm.c -----------------------------------------------------------------------------------
+ */
 void harm_begin(struct sim *s, const struct harm *h);
 void harm_end(struct sim *s, const struct harm *h);
 
-/* ---- oracle.c, oracle_votes.c ------------------------------------------------------------------- */
+/* ---- oracle.c, oracle_votes.c -------------------------------------------------------------------
+ */
 struct oracle *oracle_new(void);
 void oracle_free(struct oracle *o);
 void oracle_reset(struct sim *s);
@@ -341,7 +367,7 @@ void oracle_blames(struct sim *s, struct node *n, int member, const char *what);
 void oracle_alarm(struct sim *s, struct node *n, enum alarm_kind what);
 void oracle_look(struct sim *s, struct node *n);
 void oracle_restarted(struct sim *s, struct node *n);
-uint64_t oracle_height(const struct sim *s);  /* of the highest final block anywhere */
+uint64_t oracle_height(const struct sim *s); /* of the highest final block anywhere */
 uint32_t oracle_final_at(const struct sim *s, uint64_t slot); /* block, NO_BLOCK */
 const struct certificate *oracle_certificate(const struct sim *s, uint64_t slot);
 uint64_t oracle_top_slot(const struct sim *s);

@@ -1,57 +1,9 @@
 /* Users and intake: what is accepted is durable at members of weight A, is confirmed exactly once,
  * in the order of nonces, in one block everywhere. */
-#include "tests/sim/users.h"
-
 #include <stdlib.h>
 
 #include "proto/keccak.h"
-#include "sequencer/mempool/mempool.h"
-
-enum {
-    USERS = 6,
-    USER_TXS = 2048,
-    BODIES = 16384,
-    BODY_MOST = 16,
-    AGAIN_US = 500 * MS,
-    RAW = 16
-};
-
-struct user_tx {
-    struct hash hash;
-    uint8_t raw[RAW];
-    uint32_t user;
-    uint64_t nonce;
-    uint32_t durable;      /* mask of members whose disk has it */
-    uint32_t acks;         /* what the member it was sent to has heard */
-    int to;                /* that member's node */
-    uint64_t to_life, sent_us;
-    bool acknowledged, given_up;
-    uint32_t final_block;  /* + 1 */
-    uint32_t taken;        /* stamp of the last look at ancestors */
-};
-
-struct user_body {
-    uint64_t key;
-    uint32_t txs;
-    uint32_t tx[BODY_MOST];
-};
-
-struct users {
-    struct dice dice;
-    uint32_t txs, stamp;
-    struct user_tx tx[USER_TXS];
-    uint64_t next_nonce[USERS], final_nonce[USERS];
-    struct user_body *body;
-    uint32_t bodies[BODIES]; /* places used, to clear them */
-    uint32_t used;
-    struct address address[USERS];
-    uint64_t due_us;
-    struct {
-        struct sim *s;
-        struct mempool *pool;
-        uint64_t nonce[USERS];
-    } node[SIM_NODES];
-};
+#include "tests/sim/users_inside.h"
 
 struct users *users_new(void)
 {
@@ -98,7 +50,8 @@ void users_reset(struct sim *s)
     u->due_us = s->now + SECOND / 4;
 }
 
-/* ---- pools ------------------------------------------------------------------------------------ */
+/* ---- pools ------------------------------------------------------------------------------------
+ */
 
 static void pool_account(void *ctx, const struct address *a, uint64_t *nonce, struct u256 *balance)
 {
@@ -177,7 +130,8 @@ void users_lose_disk(struct sim *s, struct node *n)
     }
 }
 
-/* ---- intake ----------------------------------------------------------------------------------- */
+/* ---- intake -----------------------------------------------------------------------------------
+ */
 
 static void store(struct sim *s, struct node *n, const struct user_tx *t)
 {
@@ -268,7 +222,8 @@ void users_message(struct sim *s, struct node *n, struct node *from, const struc
     }
 }
 
-/* ---- users ------------------------------------------------------------------------------------ */
+/* ---- users ------------------------------------------------------------------------------------
+ */
 
 static struct node *some_node(struct sim *s)
 {
@@ -340,156 +295,4 @@ void users_beat(struct sim *s)
         new_tx(s);
     }
     queue_push(s, (struct sim_event){.at = s->now + 25 * MS, .kind = SIM_USER, .to = -1});
-}
-
-/* ---- blocks ----------------------------------------------------------------------------------- */
-
-static struct user_body *body_of(struct users *u, const struct hash *root, bool make)
-{
-    uint64_t key = load_be64(root->b) | 1;
-    uint32_t at = (uint32_t)key & (BODIES - 1);
-    while (u->body[at].key != 0 && u->body[at].key != key) {
-        at = (at + 1) & (BODIES - 1);
-    }
-    if (u->body[at].key == key) {
-        return &u->body[at];
-    }
-    if (!make || u->used + 1 >= BODIES / 2) {
-        return NULL;
-    }
-    u->bodies[u->used++] = at;
-    u->body[at].key = key;
-    return &u->body[at];
-}
-
-/* Marks what the ancestors above this node's final head hold already. */
-static void mark_taken(struct sim *s, const struct node *n, uint32_t b)
-{
-    struct users *u = s->users;
-    uint64_t floor = disk_last_head(n) == NULL ? 0 : disk_last_head(n)->slot;
-    u->stamp++;
-    for (int k = 0; k < 64 && b != NO_BLOCK && s->block[b].head.header.slot > floor; k++) {
-        const struct user_body *body = body_of(u, &s->block[b].head.header.body_root, false);
-        for (uint32_t i = 0; body != NULL && i < body->txs; i++) {
-            u->tx[body->tx[i]].taken = u->stamp;
-        }
-        b = world_parent(s, b);
-    }
-}
-
-static bool is_taken(void *arg, const struct hash *hash)
-{
-    struct users *u = arg;
-    for (uint32_t i = 0; i < u->txs; i++) {
-        if (hash_equal(&u->tx[i].hash, hash)) {
-            return u->tx[i].taken == u->stamp;
-        }
-    }
-    return false;
-}
-
-uint32_t users_select(struct sim *s, struct node *n, const struct hash *parent, uint32_t max,
-                      struct hash *body_root)
-{
-    struct users *u = s->users;
-    struct mempool_candidate c[BODY_MOST];
-    struct mempool *pool = u->node[n->index].pool;
-    uint32_t most = max == 0 || max > BODY_MOST ? BODY_MOST : max;
-    if (pool == NULL) {
-        return 1;
-    }
-    mark_taken(s, n, world_find(s, parent));
-    uint32_t count = mempool_select(pool, c, most, 30000000, is_taken, u);
-    struct keccak k;
-    keccak_init(&k);
-    keccak_update(&k, body_root->b, sizeof body_root->b);
-    for (uint32_t i = 0; i < count; i++) {
-        keccak_update(&k, c[i].raw.p, c[i].raw.n);
-    }
-    keccak_final(&k, body_root);
-    struct user_body *body = body_of(u, body_root, true);
-    if (body == NULL) {
-        sim_fail(s, SIM_HARNESS, "more bodies than the world has room for");
-        return 0;
-    }
-    body->txs = count;
-    for (uint32_t i = 0; i < count; i++) {
-        body->tx[i] = load_be32(c[i].raw.p);
-    }
-    return count;
-}
-
-bool users_pending(struct sim *s, struct node *n)
-{
-    struct users *u = s->users;
-    struct mempool *pool = u->node[n->index].pool;
-    if (pool == NULL) {
-        return s->healing;
-    }
-    mark_taken(s, n, n->tip);
-    return s->healing || mempool_has_executable(pool, is_taken, u);
-}
-
-/* ---- final ------------------------------------------------------------------------------------ */
-
-static void confirmed(struct sim *s, struct node *n, uint32_t block, struct user_tx *t)
-{
-    struct users *u = s->users;
-    (void)n;
-    if (t->final_block == block + 1) {
-        return;
-    }
-    if (t->final_block != 0) {
-        sim_fail(s, SIM_SAFETY, "transaction %u of user %u is final twice", (unsigned)t->nonce,
-                 t->user);
-        return;
-    }
-    if (t->nonce != u->final_nonce[t->user]) {
-        sim_fail(s, SIM_SAFETY, "user %u: nonce %u is final, %u would be next", t->user,
-                 (unsigned)t->nonce, (unsigned)u->final_nonce[t->user]);
-        return;
-    }
-    u->final_nonce[t->user]++;
-    t->final_block = block + 1;
-    s->account->confirmed++;
-    s->account->marks[MARK_MOVED_ON] +=
-        s->block[block].head.header.leader != s->node[t->to].member;
-}
-
-void users_final(struct sim *s, struct node *n, uint32_t block)
-{
-    struct users *u = s->users;
-    const struct header *h = &s->block[block].head.header;
-    struct user_body *body = body_of(u, &h->body_root, false);
-    struct mempool *pool = u->node[n->index].pool;
-    if (body == NULL || (h->flags & FLAG_EMPTY) != 0) {
-        return;
-    }
-    struct hash hash[BODY_MOST];
-    struct address sender[BODY_MOST];
-    uint64_t nonce[BODY_MOST];
-    for (uint32_t i = 0; i < body->txs && s->end == SIM_PASS; i++) {
-        struct user_tx *t = &u->tx[body->tx[i]];
-        if (!sim_lies(s, n->member)) {
-            confirmed(s, n, block, t);
-        }
-        hash[i] = t->hash;
-        sender[i] = u->address[t->user];
-        nonce[i] = t->nonce;
-        uint64_t *mine = &u->node[n->index].nonce[t->user];
-        *mine = t->nonce + 1 > *mine ? t->nonce + 1 : *mine;
-    }
-    if (pool != NULL) {
-        mempool_final(pool, hash, sender, nonce, body->txs, NULL, NULL);
-    }
-}
-
-bool users_served(const struct sim *s)
-{
-    for (uint32_t i = 0; i < s->users->txs; i++) {
-        if (s->users->tx[i].acknowledged && s->users->tx[i].final_block == 0) {
-            return false;
-        }
-    }
-    return true;
 }

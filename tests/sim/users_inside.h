@@ -1,0 +1,47 @@
+/* What the files of the users share. */
+#ifndef USERS_INSIDE_H
+#define USERS_INSIDE_H
+
+#include "sequencer/mempool/mempool.h"
+#include "tests/sim/users.h"
+
+enum { USERS = 6, USER_TXS = 2048, BODIES = 16384, BODY_MOST = 16, AGAIN_US = 500 * MS, RAW = 16 };
+
+struct user_tx {
+    struct hash hash;
+    uint8_t raw[RAW];
+    uint32_t user;
+    uint64_t nonce;
+    uint32_t durable; /* mask of members whose disk has it */
+    uint32_t acks;    /* what the member it was sent to has heard */
+    int to;           /* that member's node */
+    uint64_t to_life, sent_us;
+    bool acknowledged, given_up;
+    uint32_t final_block; /* + 1 */
+    uint32_t taken;       /* stamp of the last look at ancestors */
+};
+
+struct user_body {
+    uint64_t key;
+    uint32_t txs;
+    uint32_t tx[BODY_MOST];
+};
+
+struct users {
+    struct dice dice;
+    uint32_t txs, stamp;
+    struct user_tx tx[USER_TXS];
+    uint64_t next_nonce[USERS], final_nonce[USERS];
+    struct user_body *body;
+    uint32_t bodies[BODIES]; /* places used, to clear them */
+    uint32_t used;
+    struct address address[USERS];
+    uint64_t due_us;
+    struct {
+        struct sim *s;
+        struct mempool *pool;
+        uint64_t nonce[USERS];
+    } node[SIM_NODES];
+};
+
+#endif
