@@ -1,0 +1,284 @@
+/* What peers say that is wrong, one thing at a time: they are banned for what they alone could have
+ * known to be false, nothing of it counts, and the member goes on (CONSENSUS 10). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/fuzz/core_act.h"
+
+enum { MEMBER_3 = 3 << 4, LONG_SYSTEM = 300 };
+
+static struct core_run r;
+static const struct block_head *one; /* a good block at slot 1, not yet known to the core */
+
+static int setup(void **state)
+{
+    (void)state;
+    core_run_start(&r, MEMBER_3);
+    for (int i = 0; i < 3; i++) {
+        struct event e = {.kind = EVENT_PEER, .peer = i, .u.peer.up = true};
+        core_run_step(&r, &e);
+    }
+    one = core_run_block(&r, &r.block[0].head, 1, 0, 0);
+    r.blocks++;
+    return 0;
+}
+
+static void hear(int from, const struct message *m)
+{
+    struct event e = {.kind = EVENT_MESSAGE, .peer = from, .u.message = m};
+    core_run_step(&r, &e);
+}
+
+static bool banned(int member)
+{
+    for (uint32_t i = 0; i < r.out.n; i++) {
+        if (r.out.effect[i].kind == EFFECT_BAN && r.out.effect[i].u.ban.member == member) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool alarmed(enum alarm_kind what)
+{
+    for (uint32_t i = 0; i < r.out.n; i++) {
+        if (r.out.effect[i].kind == EFFECT_ALARM && r.out.effect[i].u.alarm.what == what) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void say_vote(int from, enum message_kind kind, struct vote v)
+{
+    struct message m = {.kind = kind};
+    m.u.bundle.vote = &v;
+    m.u.bundle.votes = 1;
+    hear(from, &m);
+}
+
+static void say_certificate(int from, struct certificate c)
+{
+    struct message m = {.kind = MSG_BUNDLE};
+    m.u.bundle.cert = &c;
+    m.u.bundle.certs = 1;
+    hear(from, &m);
+}
+
+/* Votes are checked when they could complete something: the third is the one that does. */
+static void votes_with_bad_signatures(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct vote v = core_run_vote(&r, i, VOTE_SKIP, 1, one);
+        v.signature.b[40] ^= i == 1;
+        say_vote(i, MSG_VOTES, v);
+    }
+    assert_true(banned(1));
+    assert_false(banned(0) || banned(2));
+    struct core_view view;
+    core_get_view(r.core, &view);
+    assert_int_equal(view.slot, 1);
+}
+
+static void votes_with_a_wrong_block(void **state)
+{
+    (void)state;
+    struct vote v = core_run_vote(&r, 0, VOTE_SKIP, 1, one);
+    v.block.b[0] = 1;
+    say_vote(0, MSG_VOTES, v);
+    assert_true(banned(0));
+    v = core_run_vote(&r, 1, VOTE_NOTARIZE, 1, one);
+    memset(&v.block, 0, sizeof v.block);
+    say_vote(1, MSG_VOTES, v);
+    assert_true(banned(1));
+}
+
+/* A second vote that excludes the first is evidence only if both are signed. */
+static void a_second_vote_that_nobody_signed(void **state)
+{
+    (void)state;
+    const struct block_head *other = core_run_block(&r, &r.block[0].head, 1, 0, 1);
+    struct vote first = core_run_vote(&r, 2, VOTE_NOTARIZE, 1, one);
+    struct vote second = core_run_vote(&r, 2, VOTE_NOTARIZE, 1, other);
+    second.signature.b[40] ^= 1;
+    say_vote(2, MSG_VOTES, first);
+    say_vote(2, MSG_VOTES, second);
+    assert_true(banned(2));
+}
+
+static void certificates_that_are_none(void **state)
+{
+    (void)state;
+    struct certificate c = core_run_certificate(&r, VOTE_SKIP, 1, one);
+    struct certificate bad = c;
+    bad.signers = 3;
+    say_certificate(0, bad);
+    assert_true(banned(0));
+    bad = c;
+    bad.signature[2].b[40] ^= 1;
+    say_certificate(1, bad);
+    struct core_view view;
+    core_get_view(r.core, &view);
+    assert_int_equal(view.slot, 1);
+    bad = c;
+    bad.epoch++;
+    say_certificate(2, bad);
+    core_get_view(r.core, &view);
+    assert_int_equal(view.slot, 1);
+    say_certificate(2, c);
+    core_get_view(r.core, &view);
+    assert_int_equal(view.slot, 5);
+}
+
+static void own_votes_of_somebody_else(void **state)
+{
+    (void)state;
+    say_vote(0, MSG_OWN_VOTES, core_run_vote(&r, 0, VOTE_SKIP, 1, one));
+    assert_true(banned(0));
+    struct vote v = core_run_vote(&r, 3, VOTE_SKIP, 1, one);
+    v.kind = 4;
+    say_vote(1, MSG_OWN_VOTES, v);
+    assert_true(banned(1));
+    v = core_run_vote(&r, 3, VOTE_SKIP, 1, one);
+    v.signature.b[40] ^= 1;
+    say_vote(2, MSG_OWN_VOTES, v);
+    assert_true(banned(2));
+    struct core_view view;
+    core_get_view(r.core, &view);
+    assert_false(view.amnesiac || view.stopped);
+}
+
+static void notices_that_nobody_signed(void **state)
+{
+    (void)state;
+    struct message m = {.kind = MSG_NOTICES};
+    m.u.notices.has_ready = true;
+    m.u.notices.ready = (struct ready_notice){.epoch = r.config.epoch.epoch, .member = 2};
+    hear(2, &m);
+    m.u.notices.ready.epoch++;
+    hear(2, &m);
+    m = (struct message){.kind = MSG_NOTICES};
+    m.u.notices.has_leave = true;
+    m.u.notices.leave = (struct leave_notice){.epoch = r.config.epoch.epoch, .member = 1};
+    hear(1, &m);
+    struct core_view view;
+    core_get_view(r.core, &view);
+    assert_int_equal(view.benched, 0);
+}
+
+static void statuses_of_another_epoch(void **state)
+{
+    (void)state;
+    struct message m = {.kind = MSG_STATUS, .has_status = true};
+    m.status.epoch = r.config.epoch.epoch + 1;
+    m.status.final_slot = 1000;
+    hear(0, &m);
+    assert_false(banned(0));
+}
+
+static void proposals_of_another_epoch_or_slot(void **state)
+{
+    (void)state;
+    struct message m = {.kind = MSG_PROPOSAL, .u.proposal.head = *one};
+    m.u.proposal.head.header.epoch++;
+    core_run_seal(&r, &m.u.proposal.head);
+    hear(0, &m);
+    m.u.proposal.head = *one;
+    m.u.proposal.head.header.slot = 0;
+    core_run_seal(&r, &m.u.proposal.head);
+    hear(0, &m);
+    m.u.proposal.head = *one;
+    m.u.proposal.head.signature.b[40] ^= 1;
+    hear(0, &m);
+    assert_true(banned(0));
+    struct core_view view;
+    core_get_view(r.core, &view);
+    assert_int_equal(view.blocks, 1);
+}
+
+/* Long system sections have few places; those of turns that are over make room. */
+static void long_system_sections(void **state)
+{
+    (void)state;
+    static uint8_t system[CORE_SYSTEM];
+    struct core_view view;
+    for (int i = 0; i < 60; i++) {
+        r.blocks = 2;
+        uint64_t turn = (uint64_t)(i % 6);
+        struct block_head head =
+            *core_run_block(&r, &r.block[0].head, turn * r.config.epoch.params.turn_slots + 1, 0, 0);
+        memset(system, i, LONG_SYSTEM);
+        head.system = bytes_of(system, LONG_SYSTEM);
+        head.header.timestamp_ms += (uint64_t)i;
+        core_run_seal(&r, &head);
+        struct vote v = core_run_vote(&r, i % 3, VOTE_NOTARIZE, head.header.slot, &head);
+        struct message m = {.kind = MSG_BUNDLE};
+        m.u.bundle.vote = &v;
+        m.u.bundle.votes = 1;
+        m.u.bundle.head = &head;
+        m.u.bundle.heads = 1;
+        hear(i % 3, &m);
+        struct message p = {.kind = MSG_PROPOSAL, .u.proposal.head = head};
+        hear(i % 3, &p);
+        if (i == 30) {
+            say_certificate(0, core_run_certificate(&r, VOTE_SKIP, 1, one));
+        }
+    }
+    core_get_view(r.core, &view);
+    assert_true(view.blocks <= 64);
+}
+
+static void a_second_instance(void **state)
+{
+    (void)state;
+    struct event e = {.kind = EVENT_OWN_KEY_SEEN, .peer = -1};
+    struct core_view view;
+    core_run_step(&r, &e);
+    assert_true(alarmed(ALARM_SECOND_INSTANCE));
+    core_get_view(r.core, &view);
+    assert_true(view.stopped);
+}
+
+/* A peer's own clock and counters say nothing that this member signs. */
+static void answers_nobody_asked_for(void **state)
+{
+    (void)state;
+    struct message m = {.kind = MSG_AMNESIA_ANSWER};
+    m.u.amnesia.epoch = r.config.epoch.epoch;
+    hear(0, &m);
+    m.kind = MSG_AMNESIA_ASK;
+    m.u.amnesia.epoch++;
+    hear(0, &m);
+    for (uint32_t i = 0; i < r.out.n; i++) {
+        assert_int_not_equal(r.out.effect[i].kind, EFFECT_SEND);
+    }
+    m.kind = MSG_OWN_VOTES_ASK;
+    m.u.own_votes_ask.epoch = r.config.epoch.epoch + 1;
+    hear(0, &m);
+    assert_false(banned(0));
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, setup)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(votes_with_bad_signatures),
+        TEST(votes_with_a_wrong_block),
+        TEST(a_second_vote_that_nobody_signed),
+        TEST(certificates_that_are_none),
+        TEST(own_votes_of_somebody_else),
+        TEST(notices_that_nobody_signed),
+        TEST(statuses_of_another_epoch),
+        TEST(proposals_of_another_epoch_or_slot),
+        TEST(long_system_sections),
+        TEST(a_second_instance),
+        TEST(answers_nobody_asked_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
