@@ -140,7 +140,18 @@ def check_disk_full(net, words):
     filler = f"/proc/{net.process.pid}/root{folder}/filler"
     net.ready["nodes"][index]["log"] = os.path.dirname(filler) + "/log"
     net.wait_ready(index)
-    check_unwritable(net, index, lambda: fill(filler), lambda: os.remove(filler), "disk is full")
+    loads = []
+
+    def hurt():
+        """Full to the last page, and then work that uses up what files had been given before."""
+        fill(filler)
+        words = ["bench", "load", "--rpc", f"{net.urls[0]},{net.urls[2]}", "--rate", "300"]
+        loads.append(subprocess.Popen([cluster.BATON, *words, "--for", "5s"],
+                                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                      stderr=subprocess.STDOUT, text=True))
+    check_unwritable(net, index, hurt, lambda: os.remove(filler), "disk is full")
+    said, _ = loads[0].communicate(timeout=60)
+    equal(loads[0].returncode, 0, f"bench load beside a full disk ({said[-400:]})")
     # What it wrote since is as good as ever.
     kill_node(net, index)
     net.restart(index)
