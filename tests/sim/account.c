@@ -73,8 +73,9 @@ static void totals(const struct account *a, double seconds, FILE *out)
             a->takeovers, a->restarts, a->votes, a->frames, a->steps);
     fprintf(out,
             "transactions: %" PRIu64 " submitted, %" PRIu64 " acknowledged, %" PRIu64
-            " confirmed; none lost, none twice\n",
-            a->submitted, a->acknowledged, a->confirmed);
+            " confirmed%s\n",
+            a->submitted, a->acknowledged, a->confirmed,
+            a->failed == 0 ? "; none lost, none twice" : "");
     fprintf(out, "sets:");
     for (uint32_t n = 0; n <= SIM_MEMBERS; n++) {
         if (a->sizes[n] != 0) {
