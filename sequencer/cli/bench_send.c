@@ -119,11 +119,13 @@ static void retry_later(struct bench_account *a, uint64_t delay_us)
 }
 
 /* Doubles, and differs from account to account: who is told that a node is full does not help it
- * by asking at once, together with all the others. */
+ * by asking at once, together with all the others. When nothing new comes any more, less: the last
+ * ones must not wait while the nodes have nothing to do. */
 static uint64_t backoff_us(const struct bench_account *a)
 {
     uint32_t times = a->tx->attempts + a->tx->held;
-    uint32_t doublings = times < 6 ? times - 1 : 5;
+    uint32_t most_doublings = a->bench->phase == BENCH_DRAIN ? 2 : 5;
+    uint32_t doublings = times > most_doublings ? most_doublings : times - 1;
     uint64_t most = (uint64_t)RETRY_US << doublings;
     uint64_t spread = (uint64_t)load_be32(a->tx->hash.b) * most >> 33;
     return most / 2 + spread;
