@@ -128,7 +128,7 @@ enum effect_kind {
     EFFECT_SKIPPED,      /* a skip certificate is held: a turn, or the rest of it, is void */
     EFFECT_ENTERED,      /* the current slot moved */
     EFFECT_BAN,          /* a peer sent bad bytes or a bad own signature: cut and ban it */
-    EFFECT_EVIDENCE,     /* a provable fault */
+    EFFECT_EVIDENCE,     /* a provable fault, seen here or in a final block */
     EFFECT_ALARM         /* operator must look */
 };
 

@@ -132,6 +132,7 @@ struct notices {
     struct ready_notice ready[LIMIT_MEMBERS];
     struct leave_notice leave[LIMIT_MEMBERS];
     struct evidence evidence[LIMIT_MEMBERS];
+    uint32_t told;         /* the operator was told that these were caught */
     bool announced;        /* something was, in the last message */
     uint64_t sent_us;      /* own notices last went out */
     bool was_out;          /* own bench, at the last look */

@@ -62,6 +62,7 @@ static void put_notices(struct keccak *k, const struct core *c)
     put_u64(k, n->ready_here);
     put_u64(k, n->leave_here);
     put_u64(k, n->evidence_here);
+    put_u64(k, n->told);
     put_u64(k, n->sent_us);
     put_u64(k, n->out_since_us);
     put_u64(k, n->returns);

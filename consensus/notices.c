@@ -44,6 +44,7 @@ void notices_caught(struct core *c, const struct evidence *e)
     struct notices *n = &c->notices;
     struct evidence sorted = *e;
     evidence_sort(&sorted);
+    n->told |= bit(e->member);
     if ((n->evidence_here & bit(e->member)) == 0 &&
         evidence_check_form(c->epoch, &sorted) == OK) {
         n->evidence[e->member] = sorted;
@@ -277,6 +278,25 @@ void notices_drive(struct core *c)
 
 /* ---- what became final ----------------------------------------------------------------------- */
 
+/* Whoever did not see it happen hears of it from the chain. */
+static void tell(struct core *c, const struct evidence *e)
+{
+    struct effect *to =
+        (c->notices.told & bit(e->member)) != 0 ? NULL : effect_new(c, EFFECT_EVIDENCE);
+    if (to == NULL) {
+        return;
+    }
+    c->notices.told |= bit(e->member);
+    to->u.evidence.member = e->member;
+    to->u.evidence.slot = e->slot;
+    to->u.evidence.first_kind = e->first_kind;
+    to->u.evidence.second_kind = e->second_kind;
+    to->u.evidence.first = e->first;
+    to->u.evidence.second = e->second;
+    to->u.evidence.first_signature = e->first_signature;
+    to->u.evidence.second_signature = e->second_signature;
+}
+
 void notices_final(struct core *c, const struct block_head *head)
 {
     struct notices *n = &c->notices;
@@ -292,6 +312,10 @@ void notices_final(struct core *c, const struct block_head *head)
     struct leave_notice l;
     for (size_t at = 0; system_next_leave(&s, &at, &l);) {
         n->leave_here &= ~bit(l.member);
+    }
+    struct evidence e;
+    for (size_t at = 0; system_next_evidence(&s, &at, &e);) {
+        tell(c, &e);
     }
     n->evidence_here &= ~c->bench.offended;
     if (c->config.self >= 0 && c->bench.strikes[c->config.self] == 0) {

@@ -63,6 +63,8 @@ static struct json_object *member_doc(struct node *n, uint32_t i, const struct c
         put_peer_state(n, o, i, v);
     }
     json_put_bool(o, "benched", (v->benched & 1u << i) != 0);
+    json_put_bool(o, "away", (v->away & 1u << i) != 0);
+    json_put_bool(o, "caught", (v->offended & 1u << i) != 0);
     return o;
 }
 

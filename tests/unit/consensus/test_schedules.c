@@ -272,7 +272,7 @@ static void double_votes_are_evidence(void **state)
     vote(&s, s.b, VOTE_FINALIZE, &x);
     world_send_vote(s.w, s.z, s.b, VOTE_SKIP, s.first, NULL);
     world_run(s.w, 20 * MS);
-    assert_int_equal(world_evidence(s.w, s.z), 2);
+    assert_in_range(world_evidence(s.w, s.z), 2, 3); /* the third may hear of it from the chain */
     world_free(s.w);
 }
 

@@ -425,6 +425,29 @@ static int release(void **state)
     return 0;
 }
 
+/* A notice names a member that can be; what it leaves out stays out. */
+static void notices_name_members(void **state)
+{
+    (void)state;
+    static uint8_t raw[512];
+    for (int k = 0; k < 4; k++) {
+        struct message m = {.kind = MSG_NOTICES};
+        struct message back;
+        size_t n = 0;
+        m.u.notices.has_ready = k < 2;
+        m.u.notices.has_leave = k >= 2;
+        m.u.notices.ready.member = (uint8_t)(LIMIT_MEMBERS - 1 + k % 2);
+        m.u.notices.leave.member = (uint8_t)(LIMIT_MEMBERS - 1 + k % 2);
+        assert_int_equal(message_encode(raw, sizeof raw, &n, &m), OK);
+        enum err want = k % 2 == 0 ? OK : ERR_MALFORMED;
+        assert_int_equal(message_decode(&back, &arena, bytes_of(raw, n)), want);
+        if (want == OK) {
+            assert_int_equal(back.u.notices.has_ready, k < 2);
+            assert_int_equal(back.u.notices.has_leave, k >= 2);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -443,6 +466,7 @@ int main(void)
         cmocka_unit_test(claims),
         cmocka_unit_test(reset_returns_large_blocks),
         cmocka_unit_test(lanes),
+        cmocka_unit_test(notices_name_members),
     };
     return cmocka_run_group_tests(tests, prepare, release);
 }
