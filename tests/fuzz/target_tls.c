@@ -122,7 +122,7 @@ static void act(struct end *one, struct end *two, struct bytes *in)
 
 static void settle(struct end *one, struct end *two)
 {
-    for (int i = 0; i < 40; i++) {
+    while (tls_pending(one->tls) + tls_pending(two->tls) > 0) {
         carry(one, two, 2000, CARRY, 0);
         carry(two, one, 2000, CARRY, 0);
     }
