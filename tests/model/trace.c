@@ -229,6 +229,7 @@ static void say_cur(char what, const struct watched *w, const struct core *c)
     struct status s;
     core_get_status(c, &s);
     fprintf(out, "%c %d %" PRIu64 "\n", what, w->number, s.cur);
+    fflush(out); /* who runs the core may end without a word */
 }
 
 /* ---- in between ------------------------------------------------------------------------------------- */
