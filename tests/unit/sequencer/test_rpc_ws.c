@@ -354,6 +354,27 @@ static void a_frame_behind_the_handshake(void **state)
     expect("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"0xa0ed\"}");
 }
 
+/* A request for an upgrade that is refused is answered once; the connection stays HTTP, also for
+ * what came in the same packet (found by tests/fuzz: it was answered for ever). */
+static void a_refused_upgrade_is_over(void **state)
+{
+    (void)state;
+    static const char both[] = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+                               "Connection: Upgrade\r\nSec-WebSocket-Version: 14\r\n"
+                               "Sec-WebSocket-Key: x\r\n\r\n"
+                               "GET /healthz HTTP/1.1\r\n\r\n";
+    client_close(&c);
+    client_open(&c, world_port(w));
+    client_send(&c, both, sizeof both - 1);
+    assert_true(client_answer(&c));
+    assert_int_equal(c.status, 426);
+    assert_true(client_answer(&c));
+    assert_int_equal(c.status, 200);
+    client_get(&c, "/healthz");
+    assert_int_equal(c.status, 200);
+    assert_string_equal(c.body, "ok\n");
+}
+
 #define WS_TEST(f) cmocka_unit_test_setup_teardown(f, ws_setup, case_teardown)
 
 int main(void)
@@ -372,6 +393,7 @@ int main(void)
         WS_TEST(an_oversized_message_is_refused),
         WS_TEST(handshakes),
         WS_TEST(a_frame_behind_the_handshake),
+        WS_TEST(a_refused_upgrade_is_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
