@@ -18,6 +18,9 @@ struct life {
     uint64_t accepted; /* steps that were taken */
     uint64_t durable;  /* the last step reported OK */
     bool failed;       /* a completion was not OK */
+    bool struck;       /* the failure came after the start, and before the close (which may lose
+                        * no more than CLEAN) */
+    bool survived;     /* it came in a start that succeeded all the same */
 };
 
 static void take_done(struct life *l, struct storage *s, uint64_t *open)
@@ -80,7 +83,9 @@ static struct life live(struct room *r, bool create)
         return l;
     }
     l.opened = true;
+    l.survived = fault_has_struck();
     write_some(&l, r);
+    l.struck = !l.survived && fault_has_struck();
     read_some(r);
     room_close(r);
     return l;
@@ -123,6 +128,12 @@ static bool run(enum fault_kind kind, uint64_t k, bool lasting)
     fault_arm(kind, k, lasting);
     struct life l = live(&r, true);
     bool struck = fault_disarm();
+    /* A start needs every write but that of the process' number into the lock. */
+    bool lock = kind == FAULT_WRITE && k == 1;
+    assert_true(!l.survived || lock || kind == FAULT_MEMORY || kind == FAULT_READ);
+    if (l.struck && kind != FAULT_MEMORY && kind != FAULT_READ && !l.failed) {
+        fail_msg("failure %llu on the way to the disk was told to nobody", (unsigned long long)k);
+    }
     if (!struck) {
         assert_true(l.opened && !l.failed);
         assert_int_equal(l.durable, STEPS);
