@@ -120,6 +120,15 @@ static void crash_at(struct sim *s, struct node *n, const struct harm *h, bool b
     }
 }
 
+static void starve(struct sim *s, struct node *n)
+{
+    struct event ev = {.kind = EVENT_STARVING, .peer = -1};
+    if (n->core != NULL && n->pauses == 0) {
+        ev.u.starving_turn = (n->cur - 1) / s->plan->turn_slots;
+        node_step(s, n, &ev);
+    }
+}
+
 static void of_links(struct sim *s, const struct harm *h, bool begin)
 {
     switch ((int)h->kind) {
@@ -183,6 +192,11 @@ static void of_process(struct sim *s, const struct harm *h, bool begin)
         break;
     case HARM_PAUSE:
         pause(s, n, begin);
+        break;
+    case HARM_STARVE:
+        if (begin) {
+            starve(s, n);
+        }
         break;
     case HARM_LEAVE:
         count(&n->leaves, begin);

@@ -235,7 +235,7 @@ struct sim {
     FILE *story; /* NULL: nobody reads */
 };
 
-enum { HEAL_MOST_US = 120 * SECOND };
+enum { HEAL_MOST_US = 60 * SECOND };
 
 /* ---- make.c, events.c, run.c ------------------------------------------------------------------
  */
