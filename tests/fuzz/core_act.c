@@ -60,8 +60,11 @@ static void make_anchor(struct core_run *r)
 {
     const struct epoch_config *c = &r->config.epoch;
     struct header *h = &r->config.anchor;
-    *h = (struct header){.chain_id = c->chain_id, .genesis = c->genesis, .epoch = c->epoch,
-                         .config = c->hash, .timestamp_ms = r->wall_ms};
+    *h = (struct header){.chain_id = c->chain_id,
+                         .genesis = c->genesis,
+                         .epoch = c->epoch,
+                         .config = c->hash,
+                         .timestamp_ms = r->wall_ms};
     h->body_root = h->system_root = keccak256("", 0);
     r->block[0].head = (struct block_head){.header = *h, .hash = header_hash(h)};
     r->blocks = 1;
@@ -234,8 +237,8 @@ static void hear(struct core_run *r, int from, const struct message *m)
 struct vote core_run_vote(struct core_run *r, int signer, uint8_t kind, uint64_t slot,
                           const struct block_head *b)
 {
-    struct vote v = {.kind = kind, .signer = (uint8_t)signer, .epoch = r->config.epoch.epoch,
-                     .slot = slot};
+    struct vote v = {
+        .kind = kind, .signer = (uint8_t)signer, .epoch = r->config.epoch.epoch, .slot = slot};
     if (kind != VOTE_SKIP) {
         v.block = b->hash;
     }
@@ -309,8 +312,8 @@ static void act_bundle(struct core_run *r, struct bytes *in)
 static struct ready_notice make_ready(struct core_run *r, int member, const struct block_head *b)
 {
     const struct epoch_config *c = &r->config.epoch;
-    struct ready_notice n = {.epoch = c->epoch, .member = (uint8_t)member, .slot = b->header.slot,
-                             .block = b->hash};
+    struct ready_notice n = {
+        .epoch = c->epoch, .member = (uint8_t)member, .slot = b->header.slot, .block = b->hash};
     struct hash digest = ready_digest(c, &n);
     sign(&n.signature, &c->member[member].address, &digest);
     return n;
@@ -345,15 +348,17 @@ static void act_notice(struct core_run *r, struct bytes *in)
 /* ---- blocks ---------------------------------------------------------------------------------- */
 
 /* The turns between parent and block, as the system section lists them. */
-static size_t put_system(struct core_run *r, uint8_t out[CORE_SYSTEM], const struct block_head *parent,
-                         uint64_t slot, uint8_t twist)
+static size_t put_system(struct core_run *r, uint8_t out[CORE_SYSTEM],
+                         const struct block_head *parent, uint64_t slot, uint8_t twist)
 {
     const struct header *p = &parent->header;
     bool list = (twist & 0x80) == 0;
     struct skipped_turn skipped[16];
     struct ready_notice ready = make_ready(r, twist & 3, parent);
     struct leave_notice leave = make_leave(r, twist >> 2 & 3, slot / TURN_SLOTS + 1);
-    struct system_parts parts = {.skipped = skipped, .notices = &ready, .leaves = &leave,
+    struct system_parts parts = {.skipped = skipped,
+                                 .notices = &ready,
+                                 .leaves = &leave,
                                  .notices_n = (twist & 0x30) == 0x10,
                                  .leaves_n = (twist & 0x30) == 0x20};
     bool rest = p->slot != 0 && p->slot % TURN_SLOTS != 0 && (p->flags & FLAG_LAST) == 0;
@@ -382,12 +387,19 @@ struct block_head *core_run_block(struct core_run *r, const struct block_head *p
     const struct header *p = &parent->header;
     struct header *h = &b->head.header;
     size_t n = put_system(r, b->system, parent, slot, twist);
-    *h = (struct header){.chain_id = p->chain_id, .genesis = p->genesis, .epoch = p->epoch,
-                         .config = p->config, .slot = slot, .flags = flags & 3,
-                         .parent_slot = p->slot, .parent = parent->hash, .height = p->height + 1,
+    *h = (struct header){.chain_id = p->chain_id,
+                         .genesis = p->genesis,
+                         .epoch = p->epoch,
+                         .config = p->config,
+                         .slot = slot,
+                         .flags = flags & 3,
+                         .parent_slot = p->slot,
+                         .parent = parent->hash,
+                         .height = p->height + 1,
                          .timestamp_ms = p->timestamp_ms + 200 + (twist & 0x40) * 64u,
                          .leader = (uint8_t)core_leader(r->core, (slot - 1) / TURN_SLOTS),
-                         .payload_parent = p->payload, .body_len = 64};
+                         .payload_parent = p->payload,
+                         .body_len = 64};
     uint8_t seed[41] = {0};
     memcpy(seed, parent->hash.b, 32);
     store_be64(seed + 32, slot);
@@ -519,8 +531,10 @@ static void act_built(struct core_run *r, struct bytes *in)
     struct event e = {.kind = EVENT_BUILT, .peer = -1};
     uint8_t how = script_u8(in);
     bool fails = ++r->answers == r->fail_answer;
-    e.u.built = (struct built_payload){.ok = !fails && (how & 7) != 7, .build = r->build - (how >> 6),
-                                       .body_len = 64, .txs = how & 1};
+    e.u.built = (struct built_payload){.ok = !fails && (how & 7) != 7,
+                                       .build = r->build - (how >> 6),
+                                       .body_len = 64,
+                                       .txs = how & 1};
     memset(e.u.built.payload.b, how, 32);
     e.u.built.payload.b[0] = (uint8_t)r->build;
     e.u.built.state_root = keccak256(e.u.built.payload.b, 32);
@@ -566,8 +580,8 @@ static void act_fail(struct core_run *r, struct bytes *in)
 void core_run_act(struct core_run *r, struct bytes *script)
 {
     static void (*const acts[])(struct core_run *, struct bytes *) = {
-        act_time,   act_propose,  act_body,   act_executed, act_vote,    act_bundle,
-        act_built,  act_persisted, act_peer,  act_health,   act_status,  act_repeat,
-        act_latency, act_amnesia, act_bytes,  act_fail,     act_notice};
+        act_time,    act_propose,   act_body,  act_executed, act_vote,   act_bundle,
+        act_built,   act_persisted, act_peer,  act_health,   act_status, act_repeat,
+        act_latency, act_amnesia,   act_bytes, act_fail,     act_notice};
     acts[script_u8(script) % (sizeof acts / sizeof acts[0])](r, script);
 }

@@ -20,10 +20,11 @@ struct core_run {
     struct oracle oracle;
     struct message_arena arena;
     uint64_t now_us, wall_ms;
-    uint64_t build;                       /* number of the last build asked for */
-    uint64_t signatures, writes, answers; /* so far: asked of the signer, of the disk, of the client */
+    uint64_t build; /* number of the last build asked for */
+    uint64_t signatures, writes,
+        answers; /* so far: asked of the signer, of the disk, of the client */
     uint64_t fail_signature, fail_write, fail_answer; /* the one that fails; 0: none */
-    uint32_t blocks;                      /* [0] is the anchor */
+    uint32_t blocks;                                  /* [0] is the anchor */
     struct core_block block[CORE_BLOCKS];
 };
 

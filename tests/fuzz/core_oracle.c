@@ -27,7 +27,8 @@ static void check_pair(const struct oracle *o, const struct vote *old, const str
     if (old->slot == v->slot) {
         DEMAND(!(old->kind == VOTE_SKIP && v->kind != VOTE_SKIP));
     }
-    if (old->kind == VOTE_FINALIZE && v->kind == VOTE_SKIP && turn(o, old->slot) == turn(o, v->slot)) {
+    if (old->kind == VOTE_FINALIZE && v->kind == VOTE_SKIP &&
+        turn(o, old->slot) == turn(o, v->slot)) {
         DEMAND(v->slot > old->slot);
     }
 }

@@ -2,7 +2,8 @@
  * must hold whatever they are. A demand that fails ends the process, which libFuzzer and the replay
  * both report with the input. Targets are listed in targets.def.
  *
- * A target keeps nothing between two inputs but memory that it may reuse; equal inputs, equal runs. */
+ * A target keeps nothing between two inputs but memory that it may reuse; equal inputs, equal runs.
+ */
 #ifndef TESTS_FUZZ_FUZZ_H
 #define TESTS_FUZZ_FUZZ_H
 
@@ -14,11 +15,11 @@
 #include "tests/fuzz/targets.def"
 #undef FUZZ
 
-#define DEMAND(condition)                                                                      \
-    do {                                                                                       \
-        if (!(condition)) {                                                                    \
-            fuzz_fail(#condition, __FILE__, __LINE__);                                         \
-        }                                                                                      \
+#define DEMAND(condition)                                                                          \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fuzz_fail(#condition, __FILE__, __LINE__);                                             \
+        }                                                                                          \
     } while (0)
 _Noreturn void fuzz_fail(const char *what, const char *file, int line);
 

@@ -43,9 +43,13 @@ static size_t make_tx(uint8_t out[512], size_t data)
     static const uint8_t zeros[256];
     size_t n = 0;
     struct secret_key key = {{[31] = 1}};
-    struct tx_request r = {.chain_id = 1337, .nonce = data, .gas = 21000 + 16 * data,
-                           .max_priority_fee = u256_from_u64(1), .max_fee = u256_from_u64(1u << 30),
-                           .value = u256_from_u64(1000000), .data = bytes_of(zeros, data),
+    struct tx_request r = {.chain_id = 1337,
+                           .nonce = data,
+                           .gas = 21000 + 16 * data,
+                           .max_priority_fee = u256_from_u64(1),
+                           .max_fee = u256_from_u64(1u << 30),
+                           .value = u256_from_u64(1000000),
+                           .data = bytes_of(zeros, data),
                            .creates = data == 7};
     fuzz_epoch();
     DEMAND(tx_sign(out, 512, &n, &r, &key) == OK);
@@ -101,14 +105,22 @@ static void seeds_of_txs(void)
     tx[3] = bytes_of(raw[3], make_old_tx(raw[3], true));
     for (int i = 0; i < 4; i++) {
         seed_put("tx", name[i], tx[i]);
-        seed_put("rlp", name[i], bytes_of(tx[i].p + (tx[i].p[0] < 0x80), tx[i].n - (tx[i].p[0] < 0x80)));
+        seed_put("rlp", name[i],
+                 bytes_of(tx[i].p + (tx[i].p[0] < 0x80), tx[i].n - (tx[i].p[0] < 0x80)));
     }
     for (uint32_t n = 0; n <= 4; n += 2) {
         body_write(body, tx, n);
-        seed_put("body", n == 0 ? "none" : n == 2 ? "two" : "four", bytes_of(body, body_size(tx, n)));
+        seed_put("body",
+                 n == 0   ? "none"
+                 : n == 2 ? "two"
+                          : "four",
+                 bytes_of(body, body_size(tx, n)));
     }
     seeds_of_batches(bytes_of(body, body_size(tx, 4)), tx[0]);
-    seed_put("rlp", "deep", bytes_of("\xc4\xc3\xc2\xc1\x80\x83""cat", 9));
+    seed_put("rlp", "deep",
+             bytes_of("\xc4\xc3\xc2\xc1\x80\x83"
+                      "cat",
+                      9));
 }
 
 /* ---- blocks, records, messages --------------------------------------------------------------- */
@@ -161,8 +173,13 @@ static struct evidence good_evidence(uint8_t first, uint8_t second)
 {
     struct vote a = good_vote(1, first, 9);
     struct vote b = good_vote(1, second, 9);
-    struct evidence e = {.member = 1, .slot = 9, .first_kind = first, .second_kind = second,
-                         .first = a.block, .second = b.block, .first_signature = a.signature,
+    struct evidence e = {.member = 1,
+                         .slot = 9,
+                         .first_kind = first,
+                         .second_kind = second,
+                         .first = a.block,
+                         .second = b.block,
+                         .first_signature = a.signature,
                          .second_signature = b.signature};
     evidence_sort(&e);
     return e;
@@ -176,9 +193,14 @@ static void seeds_of_system(void)
     struct ready_notice notice = {.epoch = 3, .member = 2, .slot = 77};
     struct leave_notice leave = {.epoch = 3, .member = 1, .from_turn = 12};
     struct evidence evidence = good_evidence(VOTE_SKIP, VOTE_FINALIZE);
-    struct system_parts parts = {.skipped = skipped, .skipped_n = 2, .notices = &notice,
-                                 .notices_n = 1, .leaves = &leave, .leaves_n = 1,
-                                 .evidence = &evidence, .evidence_n = 1};
+    struct system_parts parts = {.skipped = skipped,
+                                 .skipped_n = 2,
+                                 .notices = &notice,
+                                 .notices_n = 1,
+                                 .leaves = &leave,
+                                 .leaves_n = 1,
+                                 .evidence = &evidence,
+                                 .evidence_n = 1};
     sample_fill(&sample, notice.block.b, 32);
     DEMAND(system_encode(out, sizeof out, &n, &parts) == OK);
     seed_put("system", "full", bytes_of(out, n));
@@ -202,15 +224,26 @@ static void seeds_of_records(void)
         votes[kind - 1] = good_vote(1, kind, 9);
     }
     struct certificate cert = good_certificate(VOTE_NOTARIZE);
-    struct journal_step step = {.sequence = 7, .epoch = 3, .vote = votes, .votes = 3, .cert = &cert,
-                                .certs = 1, .proposing = true, .proposing_turn = 4};
+    struct journal_step step = {.sequence = 7,
+                                .epoch = 3,
+                                .vote = votes,
+                                .votes = 3,
+                                .cert = &cert,
+                                .certs = 1,
+                                .proposing = true,
+                                .proposing_turn = 4};
     DEMAND(journal_step_encode(out, sizeof out, &n, &step) == OK);
     seed_put("journal", "votes", bytes_of(out, n));
-    step = (struct journal_step){.sequence = 1, .amnesiac = true, .cleared = true, .clearing_slot = 5};
+    step =
+        (struct journal_step){.sequence = 1, .amnesiac = true, .cleared = true, .clearing_slot = 5};
     DEMAND(journal_step_encode(out, sizeof out, &n, &step) == OK);
     seed_put("journal", "marks", bytes_of(out, n));
-    struct safety_record r = {.sequence = 7, .epoch = 3, .highest_skip = 9, .clean = true,
-                              .vote = {votes[0], votes[1]}, .votes = 2};
+    struct safety_record r = {.sequence = 7,
+                              .epoch = 3,
+                              .highest_skip = 9,
+                              .clean = true,
+                              .vote = {votes[0], votes[1]},
+                              .votes = 2};
     safety_record_encode(out + 2, &r);
     out[0] = 0;
     out[1] = 25;
@@ -244,16 +277,26 @@ static void seeds_of_crowds(void)
         const char *name;
         uint8_t field, part;
         size_t n;
-    } crowd[] = {{"votes", 2, 1, LIMIT_FRAME_VOTES + 1},    {"certs", 3, 1, LIMIT_BUNDLE_CERTS + 1},
-                 {"heads", 3, 2, LIMIT_BUNDLE_HEADERS + 1}, {"shown", 3, 3, LIMIT_FRAME_VOTES + 1},
-                 {"blocks", 9, 1, LIMIT_SYNC_BLOCKS + 1},   {"txs", 10, 1, LIMIT_INTAKE_BATCH + 1},
-                 {"own", 15, 1, LIMIT_FRAME_VOTES + 1},     {"vote", 2, 1, 1},
-                 {"cert", 3, 1, 1},                         {"head", 3, 2, 1},
-                 {"block", 9, 1, 1},                        {"tx", 10, 1, 1},
-                 {"proposal", 4, 1, 1},                     {"body", 5, 1, 1},
-                 {"fetch", 6, 1, 1},                        {"ack", 11, 1, 1},
-                 {"ask", 12, 2, 1},                         {"answer", 13, 2, 1},
-                 {"notices", 16, 1, 1},                     {"leave", 16, 2, 1}};
+    } crowd[] = {{"votes", 2, 1, LIMIT_FRAME_VOTES + 1},
+                 {"certs", 3, 1, LIMIT_BUNDLE_CERTS + 1},
+                 {"heads", 3, 2, LIMIT_BUNDLE_HEADERS + 1},
+                 {"shown", 3, 3, LIMIT_FRAME_VOTES + 1},
+                 {"blocks", 9, 1, LIMIT_SYNC_BLOCKS + 1},
+                 {"txs", 10, 1, LIMIT_INTAKE_BATCH + 1},
+                 {"own", 15, 1, LIMIT_FRAME_VOTES + 1},
+                 {"vote", 2, 1, 1},
+                 {"cert", 3, 1, 1},
+                 {"head", 3, 2, 1},
+                 {"block", 9, 1, 1},
+                 {"tx", 10, 1, 1},
+                 {"proposal", 4, 1, 1},
+                 {"body", 5, 1, 1},
+                 {"fetch", 6, 1, 1},
+                 {"ack", 11, 1, 1},
+                 {"ask", 12, 2, 1},
+                 {"answer", 13, 2, 1},
+                 {"notices", 16, 1, 1},
+                 {"leave", 16, 2, 1}};
     static uint8_t out[4096];
     char name[32];
     for (size_t i = 0; i < sizeof crowd / sizeof crowd[0]; i++) {
@@ -268,10 +311,14 @@ static void seeds_of_crowds(void)
     n = put_parts(out, 1, 9, LIMIT_BUNDLE_CERTS + 1);
     parts = 2 * (LIMIT_BUNDLE_CERTS + 1);
     seed_put("journal", "crowd-certs", bytes_of(out + n - parts, parts));
-    seed_text("message", "ack-odd", "\x5a\x05\x0a\x03" "abc");
+    seed_text("message", "ack-odd",
+              "\x5a\x05\x0a\x03"
+              "abc");
     seed_text("message", "vote-kind", "\x12\x04\x0a\x02\x08\x04");
     seed_text("message", "no-tag", "\x07");
-    seed_text("block", "no-head", "\x12\x01" "b");
+    seed_text("block", "no-head",
+              "\x12\x01"
+              "b");
 }
 
 static void seeds_of_messages(void)
@@ -346,7 +393,8 @@ static void seeds_of_tls(void)
     seed_put("tls", "hello", bytes_of(out, n + 1));
     tls_free(t);
     tls_context_free(c);
-    static const uint8_t talk[] = {7, 112, 0, 1, 0, 112, 0, 1, 0, 2, 100, 3, 90, 112, 0, 1, 0, 2, 5};
+    static const uint8_t talk[] = {7,   112, 0,  1,   0, 112, 0, 1, 0, 2,
+                                   100, 3,   90, 112, 0, 1,   0, 2, 5};
     static const uint8_t twist[] = {7, 112, 0, 1, 0, 112, 0, 2, 100, 116, 7, 3, 9, 118, 1, 117, 1};
     seed_put("tls", "talk", bytes_of(talk, sizeof talk));
     seed_put("tls", "twist", bytes_of(twist, sizeof twist));
@@ -358,8 +406,8 @@ static void seeds_of_tls(void)
 static void seeds_of_core(void)
 {
     static const uint8_t up[] = {8, 1, 1, 8, 2, 1, 8, 3, 1, 9, 2, 0, 1, 0};
-    static const uint8_t block[] = {1, 1, 0, 0, 0, 2, 0, 0, 3, 0, 0, 7, 0, 4, 1, 0, 0, 4, 2, 0, 0,
-                                    5, 1, 0, 0, 0, 0, 7, 0, 5, 1, 0, 2, 0, 0, 0, 1, 0};
+    static const uint8_t block[] = {1, 1, 0, 0, 0, 2, 0, 0, 3, 0, 0, 7, 0, 4, 1, 0, 0, 4, 2,
+                                    0, 0, 5, 1, 0, 0, 0, 0, 7, 0, 5, 1, 0, 2, 0, 0, 0, 1, 0};
     uint8_t out[1024];
     for (uint8_t how = 0; how < 16; how++) {
         char name[16];

@@ -17,7 +17,10 @@ static struct segment_block blocks_of(struct bytes body, uint64_t ms)
 
 static void seeds_of_envelopes(const struct segment *s)
 {
-    static struct batch_auth a = {.chain_id = 1337, .first = 4, .last = 6, .headers = 2,
+    static struct batch_auth a = {.chain_id = 1337,
+                                  .first = 4,
+                                  .last = 6,
+                                  .headers = 2,
                                   .cert = {.kind = VOTE_FINALIZE, .slot = 9, .signers = 7}};
     const struct auth_time time[] = {{8000, 0}, {10000, 1}, {12345, 3}};
     struct buffer out;

@@ -11,9 +11,9 @@
 
 static void seeds_of_numbers(void)
 {
-    static const char *const text[] = {"0x0", "0xdeadbeef", "115792089237316195423570985008687907853",
-                                       "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF",
-                                       "18446744073709551616"};
+    static const char *const text[] = {
+        "0x0", "0xdeadbeef", "115792089237316195423570985008687907853",
+        "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF", "18446744073709551616"};
     for (size_t i = 0; i < sizeof text / sizeof text[0]; i++) {
         char name[8];
         snprintf(name, sizeof name, "%zu", i);
@@ -71,14 +71,18 @@ static void seeds_of_ws(void)
     size_t n = 1;
     n += put_frame(out + n, 0x81, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_blockNumber\"}");
     n += put_frame(out + n, 0x89, "ping");
-    n += put_frame(out + n, 0x01, "[{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"method\":\"eth_subscribe\",");
+    n += put_frame(out + n, 0x01,
+                   "[{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"method\":\"eth_subscribe\",");
     n += put_frame(out + n, 0x80, "\"params\":[\"newHeads\"]}]");
-    n += put_frame(out + n, 0x88, "\x03\xe8" "bye");
+    n += put_frame(out + n, 0x88,
+                   "\x03\xe8"
+                   "bye");
     seed_put("ws", "talk", bytes_of(out, n));
     n = 1;
-    n += put_frame(out + n, 0x81, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"baton_subscribe\",\"params\":"
-                                  "[\"blocks\"]}{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"eth_getBlockByN"
-                                  "umber\",\"params\":[\"0x1\",true]}");
+    n += put_frame(out + n, 0x81,
+                   "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"baton_subscribe\",\"params\":"
+                   "[\"blocks\"]}{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"eth_getBlockByN"
+                   "umber\",\"params\":[\"0x1\",true]}");
     n += put_frame(out + n, 0x82, "binary");
     seed_put("ws", "long", bytes_of(out, n));
 }
@@ -92,7 +96,9 @@ static void seeds_of_methods(void)
 #undef METHOD
     };
     static const char *const params[] = {
-        "[]", "[\"latest\"]", "[\"0x1\",true]",
+        "[]",
+        "[\"latest\"]",
+        "[\"0x1\",true]",
         "[\"0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a\",\"latest\"]",
         "[\"0x7c5a51f4e5a1b7b3c6c8f8f0b3a1d3ffdc4f4c8ddba1c2d3e4f5061728394a5b\",\"0x0\"]",
         "[{\"to\":\"0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a\",\"value\":\"0x1\"},\"latest\"]"};
@@ -101,15 +107,17 @@ static void seeds_of_methods(void)
     for (size_t i = 0; i < sizeof name / sizeof name[0]; i++) {
         for (size_t k = i % 2; k < sizeof params / sizeof params[0]; k += 2) {
             snprintf(text, sizeof text,
-                     "{\"jsonrpc\":\"2.0\",\"id\":%zu,\"method\":\"%s\",\"params\":%s}%s", i, name[i],
-                     params[k], k == 3 ? "\n" : "");
+                     "{\"jsonrpc\":\"2.0\",\"id\":%zu,\"method\":\"%s\",\"params\":%s}%s", i,
+                     name[i], params[k], k == 3 ? "\n" : "");
             snprintf(file, sizeof file, "%s-%zu", name[i], k);
             seed_text("jsonrpc", file, text);
         }
     }
-    seed_text("jsonrpc", "batch", "[{\"jsonrpc\":\"2.0\",\"method\":\"web3_sha3\",\"params\":[\"0x00\"]},"
-                                  "{\"id\":null,\"method\":\"eth_gasPrice\"},1,{}]");
-    seed_text("jsonrpc", "numbers", "{\"id\":-1.5e+7,\"method\":\"\\u00e9\\n\",\"params\":[true,false,null]}");
+    seed_text("jsonrpc", "batch",
+              "[{\"jsonrpc\":\"2.0\",\"method\":\"web3_sha3\",\"params\":[\"0x00\"]},"
+              "{\"id\":null,\"method\":\"eth_gasPrice\"},1,{}]");
+    seed_text("jsonrpc", "numbers",
+              "{\"id\":-1.5e+7,\"method\":\"\\u00e9\\n\",\"params\":[true,false,null]}");
 }
 
 /* ---- files of operators ---------------------------------------------------------------------- */
@@ -157,20 +165,22 @@ static void seeds_of_genesis(void)
 /* Two key files of the cheapest cost, and the members of one with the full cost. */
 static void seeds_of_keystore(void)
 {
-    seed_text("keystore", "scrypt",
-              "{\"address\":\"7e5f4552091a69125d5dfcb7b8c2659029395bdf\",\"crypto\":{\"cipher\":"
-              "\"aes-128-ctr\",\"ciphertext\":\"0000000000000000000000000000000000000000000000000000"
-              "000000000000\",\"cipherparams\":{\"iv\":\"00000000000000000000000000000000\"},\"kdf\":"
-              "\"scrypt\",\"kdfparams\":{\"dklen\":32,\"n\":2,\"p\":1,\"r\":1,\"salt\":"
-              "\"0000000000000000\"},\"mac\":\"00000000000000000000000000000000000000000000000000000"
-              "00000000000\"},\"id\":\"00000000-0000-4000-8000-000000000000\",\"version\":3}");
-    seed_text("keystore", "pbkdf2",
-              "{\"address\":\"0000000000000000000000000000000000000000\",\"Crypto\":{\"cipher\":"
-              "\"aes-128-ctr\",\"ciphertext\":\"0000000000000000000000000000000000000000000000000000"
-              "000000000000\",\"cipherparams\":{\"iv\":\"00000000000000000000000000000000\"},\"kdf\":"
-              "\"pbkdf2\",\"kdfparams\":{\"dklen\":32,\"c\":1,\"prf\":\"hmac-sha256\",\"salt\":"
-              "\"0000000000000000\"},\"mac\":\"00000000000000000000000000000000000000000000000000000"
-              "00000000000\"},\"id\":\"00000000-0000-4000-8000-000000000000\",\"version\":3}");
+    seed_text(
+        "keystore", "scrypt",
+        "{\"address\":\"7e5f4552091a69125d5dfcb7b8c2659029395bdf\",\"crypto\":{\"cipher\":"
+        "\"aes-128-ctr\",\"ciphertext\":\"0000000000000000000000000000000000000000000000000000"
+        "000000000000\",\"cipherparams\":{\"iv\":\"00000000000000000000000000000000\"},\"kdf\":"
+        "\"scrypt\",\"kdfparams\":{\"dklen\":32,\"n\":2,\"p\":1,\"r\":1,\"salt\":"
+        "\"0000000000000000\"},\"mac\":\"00000000000000000000000000000000000000000000000000000"
+        "00000000000\"},\"id\":\"00000000-0000-4000-8000-000000000000\",\"version\":3}");
+    seed_text(
+        "keystore", "pbkdf2",
+        "{\"address\":\"0000000000000000000000000000000000000000\",\"Crypto\":{\"cipher\":"
+        "\"aes-128-ctr\",\"ciphertext\":\"0000000000000000000000000000000000000000000000000000"
+        "000000000000\",\"cipherparams\":{\"iv\":\"00000000000000000000000000000000\"},\"kdf\":"
+        "\"pbkdf2\",\"kdfparams\":{\"dklen\":32,\"c\":1,\"prf\":\"hmac-sha256\",\"salt\":"
+        "\"0000000000000000\"},\"mac\":\"00000000000000000000000000000000000000000000000000000"
+        "00000000000\"},\"id\":\"00000000-0000-4000-8000-000000000000\",\"version\":3}");
 }
 
 void seeds_of_text(void)

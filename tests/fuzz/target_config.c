@@ -8,8 +8,8 @@ static void start(struct config *c)
     char why[256];
     memset(c, 0, sizeof *c);
     for (size_t i = 0; i < config_keys_n; i++) {
-        DEMAND(config_key_set(c, &config_keys[i], config_keys[i].otherwise, "", why,
-                              sizeof why) == OK);
+        DEMAND(config_key_set(c, &config_keys[i], config_keys[i].otherwise, "", why, sizeof why) ==
+               OK);
     }
 }
 

@@ -1,6 +1,6 @@
 /* Frames out of a stream: the first two bytes say how it is cut into pieces; whatever the cut, the
- * same frames come out and the same error ends them (one of the sink: it has enough after a frame of
- * 13 bytes). What came out goes through the writer and the reader once more. */
+ * same frames come out and the same error ends them (one of the sink: it has enough after a frame
+ * of 13 bytes). What came out goes through the writer and the reader once more. */
 #include "p2p/frame.h"
 
 #include "proto/keccak.h"

@@ -28,8 +28,8 @@ void fuzz_system(struct bytes in)
     if (system_decode(&s, in) != OK) {
         return;
     }
-    struct system_parts parts = {.skipped = skipped, .notices = notice, .leaves = leave,
-                                 .evidence = evidence};
+    struct system_parts parts = {
+        .skipped = skipped, .notices = notice, .leaves = leave, .evidence = evidence};
     size_t at = 0;
     while (system_next_skipped(&s, &at, &skipped[parts.skipped_n])) {
         parts.skipped_n++;

@@ -1,7 +1,7 @@
-/* Seven inputs of eight: a server that hears the input itself. The others: two TLS engines and a wire
- * that the input owns: it says how much crosses at a time, what is said inside, and where bytes are
- * changed, lost or added. Whatever happens, what comes out at one end is
- * the beginning of what went in at the other, and both ends that finish share one exporter. */
+/* Seven inputs of eight: a server that hears the input itself. The others: two TLS engines and a
+ * wire that the input owns: it says how much crosses at a time, what is said inside, and where
+ * bytes are changed, lost or added. Whatever happens, what comes out at one end is the beginning of
+ * what went in at the other, and both ends that finish share one exporter. */
 #include "p2p/tls.h"
 
 #include "tests/fuzz/fuzz.h"

@@ -23,11 +23,11 @@ static struct core_run r;
 static size_t make_script(uint8_t out[SCRIPT])
 {
     static const uint8_t up[] = {8, 1, 1, 8, 2, 1, 8, 3, 1, 9, 2, 0, 1, 0};
-    static const uint8_t round[] = {6, 0,                         /* built */
-                                    1, 1, 0, 0, 0,                /* proposal on the latest block */
-                                    2, 0, 0, 3, 0, 0, 7, 0,       /* body, executed, durable */
-                                    5, 1, 0, 0, 0, 0, 7, 0,       /* notarized */
-                                    5, 1, 0, 2, 0, 0, 0, 1, 0,    /* finalized; to the deadline */
+    static const uint8_t round[] = {6, 0,                      /* built */
+                                    1, 1, 0, 0, 0,             /* proposal on the latest block */
+                                    2, 0, 0, 3, 0, 0, 7, 0,    /* body, executed, durable */
+                                    5, 1, 0, 0, 0, 0, 7, 0,    /* notarized */
+                                    5, 1, 0, 2, 0, 0, 0, 1, 0, /* finalized; to the deadline */
                                     6, 0, 0, 1, 0, 3, 0, 0, 7, 0};
     size_t n = sizeof up;
     memcpy(out, up, sizeof up);

@@ -210,8 +210,8 @@ static void long_system_sections(void **state)
     for (int i = 0; i < 60; i++) {
         r.blocks = 2;
         uint64_t turn = (uint64_t)(i % 6);
-        struct block_head head =
-            *core_run_block(&r, &r.block[0].head, turn * r.config.epoch.params.turn_slots + 1, 0, 0);
+        struct block_head head = *core_run_block(&r, &r.block[0].head,
+                                                 turn * r.config.epoch.params.turn_slots + 1, 0, 0);
         memset(system, i, LONG_SYSTEM);
         head.system = bytes_of(system, LONG_SYSTEM);
         head.header.timestamp_ms += (uint64_t)i;

@@ -22,7 +22,8 @@ static int setup(void **state)
     return 0;
 }
 
-static const struct block_head *block_at(const struct block_head *parent, uint64_t slot, uint8_t flags)
+static const struct block_head *block_at(const struct block_head *parent, uint64_t slot,
+                                         uint8_t flags)
 {
     const struct block_head *b = core_run_block(&r, parent, slot, flags, 0);
     r.blocks++;
@@ -56,7 +57,8 @@ static void final_block(void **state)
     struct core_restored_final f = {.head = &r.block[0].head};
     struct core_view v;
     assert_int_equal(core_restore_final(r.core, &f), OK); /* the anchor is final by definition */
-    f = (struct core_restored_final){.head = one, .cert = &cert, .bench = cert.block.b, .bench_len = 5};
+    f = (struct core_restored_final){
+        .head = one, .cert = &cert, .bench = cert.block.b, .bench_len = 5};
     assert_int_equal(core_restore_final(r.core, &f), ERR_CORRUPT);
     core_run_again(&r);
     f.bench_len = 0;
@@ -86,7 +88,8 @@ static void blocks(void **state)
     assert_int_equal(core_restore_block(r.core, one, true), OK); /* known */
     assert_int_equal(core_restore_block(r.core, empty, false), OK);
     for (uint8_t twist = 1; twist < 4; twist++) {
-        assert_int_equal(core_restore_block(r.core, core_run_block(&r, one, 2, 0, twist), twist == 1), OK);
+        assert_int_equal(
+            core_restore_block(r.core, core_run_block(&r, one, 2, 0, twist), twist == 1), OK);
     }
     core_get_view(r.core, &v);
     assert_int_equal(v.blocks, 5);
@@ -124,7 +127,8 @@ static void certificates(void **state)
     struct core_view v;
     struct certificate bad = c;
     bad.epoch++;
-    assert_int_equal(core_restore_certificate(r.core, &bad), OK); /* of another epoch: not ours to judge */
+    assert_int_equal(core_restore_certificate(r.core, &bad),
+                     OK); /* of another epoch: not ours to judge */
     bad = c;
     bad.signers = 1;
     assert_int_equal(core_restore_certificate(r.core, &bad), ERR_BAD_CERTIFICATE);
@@ -243,9 +247,10 @@ static void an_observer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(configurations), TEST(final_block),              TEST(blocks),  TEST(too_many),
-        TEST(certificates),   TEST(certificates_of_the_past), TEST(votes),   TEST(digests),
-        TEST(names),          TEST(an_observer),
+        TEST(configurations), TEST(final_block),  TEST(blocks),
+        TEST(too_many),       TEST(certificates), TEST(certificates_of_the_past),
+        TEST(votes),          TEST(digests),      TEST(names),
+        TEST(an_observer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* N1, condition by condition: a block that is right is notarized; with one thing wrong, whatever its
- * leader signed, it is not. */
+/* N1, condition by condition: a block that is right is notarized; with one thing wrong, whatever
+ * its leader signed, it is not. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -163,9 +163,9 @@ static void far_ahead(struct block_head *h)
 static void every_rule(void **state)
 {
     (void)state;
-    static wrong *const rules[] = {chain_id, genesis, config, attempt, unknown_flag, closing, leader,
-                                   parent_slot, payload_parent, too_early, height, body_too_long,
-                                   system_root, far_ahead};
+    static wrong *const rules[] = {
+        chain_id,    genesis,        config,    attempt, unknown_flag,  closing,     leader,
+        parent_slot, payload_parent, too_early, height,  body_too_long, system_root, far_ahead};
     assert_true(accepts(NULL, 0, false));
     assert_true(accepts(NULL, 0, true));
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
@@ -192,6 +192,7 @@ static void empty_blocks(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_rule), cmocka_unit_test(empty_blocks)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_rule),
+                                       cmocka_unit_test(empty_blocks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -207,9 +207,15 @@ enum err memory_kv_open(struct kv *out, const char *path, bool create, const cha
     if (create) {
         TRY(mark(path));
     }
-    *out = (struct kv){.commit = kv_commit, .get = kv_get, .seek = kv_seek,
-                       .seek_back = kv_seek_back, .valid = kv_valid, .next = kv_next,
-                       .done = kv_done, .erase_range = kv_erase_range, .explain = kv_explain,
+    *out = (struct kv){.commit = kv_commit,
+                       .get = kv_get,
+                       .seek = kv_seek,
+                       .seek_back = kv_seek_back,
+                       .valid = kv_valid,
+                       .next = kv_next,
+                       .done = kv_done,
+                       .erase_range = kv_erase_range,
+                       .explain = kv_explain,
                        .close = kv_close};
     return OK;
 }

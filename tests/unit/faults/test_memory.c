@@ -1,5 +1,6 @@
 /* The k-th allocation fails, for every k, in what proto/ and p2p/ do with bytes of strangers: the
- * caller hears of it, nothing leaks (AddressSanitizer looks), and the same work done again is done. */
+ * caller hears of it, nothing leaks (AddressSanitizer looks), and the same work done again is done.
+ */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -72,7 +73,8 @@ static enum err record_work(void)
 {
     struct message_arena arena = {0};
     struct bundle b = sample_bundle(&sample);
-    struct journal_step step = {.sequence = 1, .vote = b.vote, .votes = 8, .cert = b.cert, .certs = 8};
+    struct journal_step step = {
+        .sequence = 1, .vote = b.vote, .votes = 8, .cert = b.cert, .certs = 8};
     struct journal_step back;
     struct block block = sample_block(&sample);
     struct block again;

@@ -287,15 +287,20 @@ static void a_transaction(void **state)
     uint8_t raw[ROOM];
     size_t n = 0;
     struct secret_key key = key_number(5);
-    struct tx_request r = {.chain_id = 1337, .nonce = 300, .gas = 100000,
-                           .max_priority_fee = u256_from_u64(3), .max_fee = u256_from_u64(1u << 31),
-                           .value = u256_from_u64(UINT64_MAX), .data = bytes_of("some data", 9)};
+    struct tx_request r = {.chain_id = 1337,
+                           .nonce = 300,
+                           .gas = 100000,
+                           .max_priority_fee = u256_from_u64(3),
+                           .max_fee = u256_from_u64(1u << 31),
+                           .value = u256_from_u64(UINT64_MAX),
+                           .data = bytes_of("some data", 9)};
     assert_int_equal(key_address(&sender, &key), OK);
     assert_int_equal(tx_sign(raw, sizeof raw, &n, &r, &key), OK);
     assert_true(flip_all(raw, n, judge_tx) > 8 * 64);
 }
 
-/* ---- the second record, and the proof of a connection ------------------------------------------ */
+/* ---- the second record, and the proof of a connection ------------------------------------------
+ */
 
 static enum outcome judge_safety(struct bytes in)
 {
@@ -309,8 +314,8 @@ static void a_safety_record(void **state)
 {
     (void)state;
     uint8_t raw[SAFETY_SLOT_BYTES];
-    struct safety_record r = {.sequence = 7, .epoch = 3, .highest_finalize = SLOT, .clean = true,
-                              .votes = 2};
+    struct safety_record r = {
+        .sequence = 7, .epoch = 3, .highest_finalize = SLOT, .clean = true, .votes = 2};
     r.vote[0] = make_vote(VOTE_NOTARIZE, SIGNER);
     r.vote[1] = make_vote(VOTE_FINALIZE, SIGNER);
     safety_record_encode(raw, &r);
