@@ -203,7 +203,9 @@ bool sign_finalize(struct core *c, struct block_record *b)
         return false;
     }
     /* F2 */
-    bool trusting = c->epoch->params.execute_before_finalize == 0 && !b->own;
+    /* `own` is forgotten when a lost block is learned again from others. */
+    bool mine = (int)b->head.header.leader == c->config.self;
+    bool trusting = c->epoch->params.execute_before_finalize == 0 && !mine;
     if (!trusting && !block_executed(c, b)) {
         return false;
     }
