@@ -24,6 +24,7 @@ static void enter(struct core *c, uint64_t slot)
 {
     c->cur = slot;
     c->entered_us = c->now_us;
+    c->disk_waited_us = 0;
     c->resend_wait_us = 0;
     struct effect *e = effect_new(c, EFFECT_ENTERED);
     if (e != NULL) {

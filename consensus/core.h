@@ -234,6 +234,8 @@ struct core {
     uint32_t executions;
     struct pending_vote pending_own[PENDING_OWN];
     uint32_t pending_own_n;
+    uint64_t write_us;       /* since when a write is under way, 0: none is */
+    uint64_t disk_waited_us; /* in this slot, for writes that took long */
     struct fetch fetch[FETCHES];
 
     /* collected during one step */
@@ -386,6 +388,10 @@ uint64_t timing_silent_limit(const struct core *c, int member);
 uint64_t timing_status_every(const struct core *c);
 uint64_t timing_turns_unfinal(const struct core *c); /* c of CONSENSUS 6 */
 uint64_t timing_factor(const struct core *c);
+/* How long the write that is under way lasts, 0 while that is usual; the same for all of this slot
+ * together, a second at most: so long the own disk, not the leader, may be to blame. */
+uint64_t timing_write_late(const struct core *c);
+uint64_t timing_disk_waited(const struct core *c);
 uint32_t timing_unheard(const struct core *c); /* mask */
 bool timing_quorum_heard(const struct core *c);
 void timing_want(struct core *c, uint64_t at_us);

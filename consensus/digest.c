@@ -81,6 +81,8 @@ struct hash core_digest(const struct core *core)
     keccak_init(&k);
     put_u64(&k, c->cur);
     put_u64(&k, c->entered_us);
+    put_u64(&k, c->write_us);
+    put_u64(&k, c->disk_waited_us);
     put_u64(&k, c->highest_final);
     put_u64(&k, c->highest_notarized);
     put_u64(&k, c->highest_signed);

@@ -116,6 +116,7 @@ static void write_step(struct core *c)
         return;
     }
     e->u.persist.sequence = ++c->sequence;
+    c->write_us = c->write_us == 0 ? c->now_us : c->write_us;
     e->u.persist.sync = true;
     e->u.persist.amnesiac = c->step_amnesiac;
     e->u.persist.cleared = c->step_cleared;

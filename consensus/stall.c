@@ -66,12 +66,13 @@ static void compute(struct core *c, struct deadlines *d)
         due = timing_interval_due(c, c->cur, parent) +
               (first && d->leader != c->config.self ? 2 * delta : 0);
     }
+    uint64_t waited = timing_disk_waited(c);
     d->late_us = max_u64(c->entered_us + capped(d->factor * lead_in), due) +
-                 capped(d->factor * timing_grace(c));
+                 capped(d->factor * timing_grace(c)) + waited;
     bool certified = d->record != NULL && (d->record->has_cert & 1u << NOTARIZE) != 0;
     uint64_t patience =
         capped(d->factor * (2 * delta + timing_execution_budget(c)) * (certified ? 4 : 1));
-    d->stuck_from_us = max_u64(d->late_us, d->proposal_us);
+    d->stuck_from_us = max_u64(d->late_us, d->proposal_us + waited);
     d->stuck_us = d->stuck_from_us + patience;
     d->half_stuck_us = d->stuck_from_us + patience / 2;
 }

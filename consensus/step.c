@@ -214,7 +214,9 @@ static void count_durable(struct core *c, const struct pending_vote *p)
 
 static void on_persisted(struct core *c, uint64_t sequence)
 {
+    c->disk_waited_us += timing_write_late(c);
     c->persisted = max_u64(c->persisted, sequence);
+    c->write_us = c->persisted < c->sequence ? c->now_us : 0;
     c->disk_failed = false;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < c->pending_own_n; i++) {

@@ -117,6 +117,17 @@ uint64_t timing_factor(const struct core *c)
     return (uint64_t)1 << (shift < 6 ? shift : 6);
 }
 
+uint64_t timing_write_late(const struct core *c)
+{
+    uint64_t took = c->write_us == 0 ? 0 : c->now_us - c->write_us;
+    return took > timing_grace(c) / 2 ? took : 0;
+}
+
+uint64_t timing_disk_waited(const struct core *c)
+{
+    return min_u64(c->disk_waited_us + timing_write_late(c), 1000 * MS);
+}
+
 static bool unheard(const struct core *c, uint32_t i)
 {
     const struct peer_state *p = &c->peer[i];

@@ -13,6 +13,7 @@ static void forget_times(struct core *c)
     c->now_us = c->entered_us = c->sent_status_us = BASE_US;
     c->config.start_us = BASE_US - AGE_US;
     c->deadline_us = c->resend_us = c->resend_wait_us = 0;
+    c->write_us = c->disk_waited_us = 0;
     c->pending_us = c->quorum_since_us = c->amnesia_asked_us = 0;
     for (uint32_t i = 0; i < c->blocks_used; i++) {
         struct block_record *b = &c->block[c->block_list[i]];

@@ -84,12 +84,38 @@ static void no_slower_than_needed_afterwards(void **state)
     world_free(w);
 }
 
+/* One disk under all members stands still for as long as a write takes, at any moment of a turn:
+ * nobody blames the leader for it. */
+static void a_disk_that_stands_still(void **state)
+{
+    (void)state;
+    static const uint64_t stands_ms[] = {60, 130, 250, 600};
+    for (size_t k = 0; k < sizeof stands_ms / sizeof *stands_ms; k++) {
+        struct world_options o = world_defaults();
+        struct world *w = world_new(&o);
+        assert_true(world_until_final(w, 4, 20000 * MS));
+        for (int round = 0; round < 12; round++) {
+            for (int a = 0; a < 4; a++) {
+                world_speed(w, a, o.execute_us, o.build_us, stands_ms[k] * MS);
+            }
+            world_run(w, 37 * MS + stands_ms[k] * MS); /* one write each, or two */
+            for (int a = 0; a < 4; a++) {
+                world_speed(w, a, o.execute_us, o.build_us, o.sync_us);
+            }
+            world_run(w, 1731 * MS);
+        }
+        assert_int_equal(world_skips(w), 0);
+        world_free(w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_shrink_until_they_fit),
         cmocka_unit_test(a_slow_start_is_forgotten),
         cmocka_unit_test(slower_than_the_interval),
+        cmocka_unit_test(a_disk_that_stands_still),
         cmocka_unit_test(no_slower_than_needed_afterwards),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
