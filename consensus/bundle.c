@@ -29,13 +29,16 @@ static void add_head(struct bundle *b, const struct block_head *head)
     }
 }
 
-/* The block that this member stands on: notarized right below cur, or the justified parent of the
- * turn's first slot. */
+/* The block that this member stands on: notarized right below cur, or the parent that it would give
+ * the turn's first slot: an executed one, as for its own proposals (N4). A higher one that is only
+ * notarized may be INVALID: who lacks a skip below it would wait there for ever. Where nothing
+ * above the last delivered block is executed, that is it: what is final needs no execution. */
 static struct block_record *standing_on(struct core *c)
 {
     uint64_t first = turn_first(c, turn_of(c, c->cur));
     struct block_record *b = c->cur > first ? chain_notarized_at(c, c->cur - 1) : NULL;
-    return b != NULL ? b : chain_parent(c, first, false);
+    b = b != NULL ? b : chain_parent(c, first, true);
+    return b != NULL ? b : block_root(c);
 }
 
 /* Headers from the certified block down to `b`: the path that makes the certificate prove b. */
@@ -86,7 +89,7 @@ static void add_votes(struct core *c, struct bundle *out, uint64_t above)
 /* Certificates a bundle may need here: final, parent, and a skip for each turn between. */
 static size_t certs_needed(struct core *c, const struct block_record *p)
 {
-    uint64_t from = p == NULL || p->head.header.slot == 0 ? 0 : turn_of(c, p->head.header.slot);
+    uint64_t from = p->head.header.slot == 0 ? 0 : turn_of(c, p->head.header.slot);
     uint64_t turns = turn_of(c, c->cur) - from + 1;
     return (size_t)min_u64(turns + 3, LIMIT_BUNDLE_CERTS);
 }
@@ -110,10 +113,10 @@ bool bundle_fill(struct core *c, struct bundle *out, int to)
         }
     }
     uint64_t from_turn = 0;
-    if (p != NULL && p != block_root(c)) {
+    if (p != block_root(c)) {
         add_path(c, out, p);
     }
-    if (p != NULL && p->head.header.slot != 0) {
+    if (p->head.header.slot != 0) {
         from_turn = turn_of(c, p->head.header.slot);
     }
     uint64_t to_turn = turn_of(c, c->cur);
