@@ -94,6 +94,19 @@ static size_t certs_needed(struct core *c, const struct block_record *p)
     return (size_t)min_u64(turns + 3, LIMIT_BUNDLE_CERTS);
 }
 
+/* The lowest turn that a receiver shows; 0 where one has shown none. */
+static uint64_t shown_turn(const struct core *c, int to)
+{
+    uint64_t lowest = UINT64_MAX;
+    for (uint32_t i = 0; i < c->n; i++) {
+        const struct peer_state *p = &c->peer[i];
+        if ((to == SEND_ALL || to == (int)i) && p->up) {
+            lowest = min_u64(lowest, p->cur == 0 ? 0 : turn_of(c, p->cur));
+        }
+    }
+    return lowest == UINT64_MAX ? 0 : lowest;
+}
+
 bool bundle_fill(struct core *c, struct bundle *out, int to)
 {
     struct block_record *p = standing_on(c);
@@ -120,10 +133,12 @@ bool bundle_fill(struct core *c, struct bundle *out, int to)
         from_turn = turn_of(c, p->head.header.slot);
     }
     uint64_t to_turn = turn_of(c, c->cur);
-    /* The newest skips matter most should they not all fit. */
+    /* Slots are walked turn by turn: should not all fit, the receiver's next ones come first, and
+     * the rest with the next bundle, when it shows a later slot. */
     uint64_t room = certs - min_u64(certs, out->certs);
     if (to_turn - from_turn + 1 > room) {
-        from_turn = to_turn + 1 - room;
+        from_turn = min_u64(max_u64(from_turn, shown_turn(c, to)), to_turn);
+        to_turn = min_u64(to_turn, from_turn + room - 1);
     }
     add_skips(c, out, from_turn, to_turn);
     add_votes(c, out, to >= 0 ? c->peer[to].final_slot : 0);

@@ -313,6 +313,42 @@ static void s36_a_vote_of_the_own_key_from_elsewhere(void **state)
     world_free(w);
 }
 
+/* ---- more skipped turns than a bundle holds ---------------------------------------------------------------- */
+
+static bool proposals(void *arg, int from, int to, const struct message *m)
+{
+    (void)from;
+    (void)to;
+    return *(bool *)arg && m->kind == MSG_PROPOSAL;
+}
+
+/* Three members skip turn after turn while the fourth is down; then one of the three dies for good, so
+ * that nothing is final before the fourth has walked through all that was skipped. */
+static void a_member_walks_through_a_long_outage(void **state)
+{
+    (void)state;
+    struct world_options o = world_defaults();
+    o.turn_slots = 2;
+    o.block_time_ms = o.max_interval_ms = 50;
+    struct world *w = world_new(&o);
+    bool drop = false;
+    world_filter(w, proposals, &drop);
+    assert_true(world_until_final(w, 6, 20000 * MS));
+    world_crash(w, 3, false);
+    drop = true;
+    uint64_t from = world_view(w, 0).turn;
+    while (world_view(w, 0).turn < from + LIMIT_BUNDLE_CERTS + 16) {
+        world_run(w, 1000 * MS);
+        assert_true(world_now(w) < 40000000 * (uint64_t)MS);
+    }
+    world_crash(w, 2, false);
+    world_restart(w, 3);
+    drop = false;
+    uint64_t top = world_height(w, 0);
+    assert_true(world_until_final(w, top + 3, 600000 * MS));
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +361,7 @@ int main(void)
         cmocka_unit_test(s30_struck_again_and_again),
         cmocka_unit_test(s32_heals_with_two_gates_closed),
         cmocka_unit_test(a_pruned_journal_is_not_a_lost_one),
+        cmocka_unit_test(a_member_walks_through_a_long_outage),
         cmocka_unit_test(s36_a_vote_of_the_own_key_from_elsewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
