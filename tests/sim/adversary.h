@@ -26,6 +26,8 @@ bool liars_tap(struct sim *s, struct node *z, int to, struct frame *f);
 void liars_held(struct sim *s, struct node *z, uint64_t which);
 void liars_quiet(struct sim *s);
 bool liars_use(const struct sim *s, enum art art);
+/* A lying core whose client packs what stands in unfinalized ancestors already. */
+bool liars_careless(const struct sim *s, const struct node *z);
 bool liars_withhold(const struct sim *s, const struct node *z);
 
 #endif

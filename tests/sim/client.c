@@ -57,12 +57,14 @@ void client_execute(struct sim *s, struct node *n, uint32_t block, uint32_t trie
 }
 
 /* EMPTY blocks need no client. */
-static bool invalid(const struct sim *s, const struct node *n, uint32_t block)
+static bool invalid(struct sim *s, const struct node *n, uint32_t block)
 {
     const struct sim_block *b = &s->block[block];
     uint32_t parent = world_parent(s, block);
     bool parent_bad = parent != NO_BLOCK && (n->holds[parent] & HOLDS_INVALID) != 0;
-    return parent_bad || (!world_empty(b) && (b->poison || n->disagreements > 0));
+    bool nonces = users_valid(s, block);
+    s->account->marks[MARK_USED_NONCE] += !nonces && !parent_bad && sim_honest(s, n);
+    return parent_bad || !nonces || (!world_empty(b) && (b->poison || n->disagreements > 0));
 }
 
 void client_executed(struct sim *s, struct node *n, uint32_t block, uint64_t tries)

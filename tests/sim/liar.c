@@ -30,6 +30,11 @@ bool liars_withhold(const struct sim *s, const struct node *z)
     return sim_lies(s, z->member) && !s->liars->quiet && liars_use(s, ART_MUTE);
 }
 
+bool liars_careless(const struct sim *s, const struct node *z)
+{
+    return sim_lies(s, z->member) && !s->liars->quiet && liars_use(s, ART_POISON);
+}
+
 static bool is_puppet(const struct sim *s, int member)
 {
     uint32_t words = s->plan->arts & ((1u << ART_WITHHOLD) - 1);

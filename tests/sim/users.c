@@ -85,7 +85,8 @@ static bool pool_put(struct sim *s, struct node *n, const struct user_tx *t, boo
     return v != POOL_REFUSED;
 }
 
-/* A start takes up what its disk holds (sequencer/node/pool_restore.c). */
+/* A start has the state at its own final head (ledger_start.c in sequencer/node), whether or not
+ * anybody else has finalized as much; then it takes up what its disk holds (pool_restore.c). */
 void users_boot(struct sim *s, struct node *n)
 {
     struct users *u = s->users;
@@ -103,14 +104,8 @@ void users_boot(struct sim *s, struct node *n)
         abort();
     }
     const struct disk_head *h = disk_last_head(n);
-    for (uint32_t i = 0; i < u->txs; i++) {
-        struct user_tx *t = &u->tx[i];
-        bool below = t->final_block != 0 && h != NULL &&
-                     s->block[t->final_block - 1].head.header.slot <= h->slot;
-        if (below && t->nonce >= u->node[n->index].nonce[t->user]) {
-            u->node[n->index].nonce[t->user] = t->nonce + 1;
-        }
-    }
+    const struct user_state *state = users_state(s, h == NULL ? NO_BLOCK : h->block);
+    memcpy(u->node[n->index].nonce, state->nonce, sizeof state->nonce);
     for (uint32_t i = 0; i < u->txs; i++) {
         if ((u->tx[i].durable >> n->member & 1) != 0) {
             (void)pool_put(s, n, &u->tx[i], false);

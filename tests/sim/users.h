@@ -20,6 +20,9 @@ void users_message(struct sim *s, struct node *n, struct node *from, const struc
 /* Fills a payload on this parent: the number of transactions; mixes them into the body root. */
 uint32_t users_select(struct sim *s, struct node *n, const struct hash *parent, uint32_t max,
                       struct hash *body_root);
+/* Does every body up to this block hold each account's nonces in turn? A client calls it INVALID
+ * otherwise. */
+bool users_valid(struct sim *s, uint32_t block);
 bool users_pending(struct sim *s, struct node *n);
 void users_final(struct sim *s, struct node *n, uint32_t block);
 /* Is everything that was acknowledged final? */

@@ -1,8 +1,9 @@
 /* What goes into blocks and comes out of them: exactly once, in the order of nonces. */
 #include "proto/keccak.h"
+#include "tests/sim/adversary.h"
 #include "tests/sim/users_inside.h"
 
-static struct user_body *body_of(struct users *u, const struct hash *root, bool make)
+struct user_body *users_body(struct users *u, const struct hash *root, bool make)
 {
     uint64_t key = load_be64(root->b) | 1;
     uint32_t at = (uint32_t)key & (BODIES - 1);
@@ -27,7 +28,7 @@ static void mark_taken(struct sim *s, const struct node *n, uint32_t b)
     uint64_t floor = disk_last_head(n) == NULL ? 0 : disk_last_head(n)->slot;
     u->stamp++;
     for (int k = 0; k < 64 && b != NO_BLOCK && s->block[b].head.header.slot > floor; k++) {
-        const struct user_body *body = body_of(u, &s->block[b].head.header.body_root, false);
+        const struct user_body *body = users_body(u, &s->block[b].head.header.body_root, false);
         for (uint32_t i = 0; body != NULL && i < body->txs; i++) {
             u->tx[body->tx[i]].taken = u->stamp;
         }
@@ -56,8 +57,11 @@ uint32_t users_select(struct sim *s, struct node *n, const struct hash *parent, 
     if (pool == NULL) {
         return 1;
     }
-    mark_taken(s, n, world_find(s, parent));
+    uint32_t on = world_find(s, parent);
+    bool careless = liars_careless(s, n) && body_root->b[0] % 4 == 0;
+    mark_taken(s, n, careless ? NO_BLOCK : on);
     uint32_t count = mempool_select(pool, c, most, 30000000, is_taken, u);
+    count = careless ? count : users_runnable(s, on, c, count);
     struct keccak k;
     keccak_init(&k);
     keccak_update(&k, body_root->b, sizeof body_root->b);
@@ -65,7 +69,7 @@ uint32_t users_select(struct sim *s, struct node *n, const struct hash *parent, 
         keccak_update(&k, c[i].raw.p, c[i].raw.n);
     }
     keccak_final(&k, body_root);
-    struct user_body *body = body_of(u, body_root, true);
+    struct user_body *body = users_body(u, body_root, true);
     if (body == NULL) {
         sim_fail(s, SIM_HARNESS, "more bodies than the world has room for");
         return 0;
@@ -118,7 +122,7 @@ void users_final(struct sim *s, struct node *n, uint32_t block)
 {
     struct users *u = s->users;
     const struct header *h = &s->block[block].head.header;
-    struct user_body *body = body_of(u, &h->body_root, false);
+    struct user_body *body = users_body(u, &h->body_root, false);
     struct mempool *pool = u->node[n->index].pool;
     if (body == NULL || (h->flags & FLAG_EMPTY) != 0) {
         return;

@@ -27,6 +27,13 @@ struct user_body {
     uint32_t tx[BODY_MOST];
 };
 
+/* Nonces after a block. */
+struct user_state {
+    bool known;
+    bool valid; /* neither its body nor an ancestor's holds a wrong nonce */
+    uint64_t nonce[USERS];
+};
+
 struct users {
     struct dice dice;
     uint32_t txs, stamp;
@@ -37,11 +44,20 @@ struct users {
     uint32_t used;
     struct address address[USERS];
     uint64_t due_us;
+    struct user_state state[SIM_BLOCKS];
     struct {
         struct sim *s;
         struct mempool *pool;
         uint64_t nonce[USERS];
     } node[SIM_NODES];
 };
+
+/* The body with this root; `make`: entered if it is new. */
+struct user_body *users_body(struct users *u, const struct hash *root, bool make);
+/* After this block; NO_BLOCK: at genesis. */
+const struct user_state *users_state(struct sim *s, uint32_t block);
+/* Leaves those that run one after the other on this parent: how many. */
+uint32_t users_runnable(struct sim *s, uint32_t parent, struct mempool_candidate *c,
+                        uint32_t count);
 
 #endif

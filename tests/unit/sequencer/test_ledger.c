@@ -557,6 +557,47 @@ static void test_restore(void **state)
     assert_int_equal(restored(w, &c, &info, &l), ERR_CORRUPT);
 }
 
+/* On this parent every nonce of the list's first transaction's account up to its own is used. */
+static void refuses_used(struct world *w, struct ledger *l, const struct payload_info *parent)
+{
+    frame(w, &parent->hash, parent->number + 1, 1);
+    ledger_build(l, &w->block, &w->r);
+    assert_int_equal(w->r.status, EXECUTION_VALID);
+    assert_int_equal(w->r.txs, 0); /* never built */
+    const struct hash payload = w->r.payload;
+    const struct hash state = w->r.state_root;
+    executed(w, l, &payload, &state);
+    assert_int_equal(w->r.status, EXECUTION_INVALID);
+    assert_string_equal(w->r.why, "transaction 0 cannot be executed: nonce too low");
+}
+
+/* Above an ancestor that is not final, above a final one, further up, and after a start. */
+static void test_used_nonces(void **state)
+{
+    struct world *w = *state;
+    static struct changes c;
+    struct ledger *l = NULL;
+    sign(w, 0, kit_transfer(0, 1, 0, 1));
+    struct payload_info one = built(w, &w->g.payload, 1, 1);
+    refuses_used(w, w->l, &one);
+    struct payload_info two = built(w, &one.hash, 2, 0);
+    refuses_used(w, w->l, &two);
+    /* What used it elsewhere does not count. */
+    struct payload_info beside = built(w, &w->g.payload, 1, 0);
+    assert_int_equal(built(w, &beside.hash, 2, 1).txs, 1);
+    assert_int_equal(ledger_finalize(w->l, &one.hash, NULL, NULL), OK);
+    refuses_used(w, w->l, &one);
+    c.n = 0;
+    ledger_walk(w->l, note, &c);
+    assert_int_equal(restored(w, &c, &one, &l), OK);
+    refuses_used(w, l, &one);
+    frame(w, &one.hash, 2, 0);
+    executed(w, l, &two.hash, &two.state_root);
+    assert_int_equal(w->r.status, EXECUTION_VALID);
+    refuses_used(w, l, &two);
+    ledger_destroy(l);
+}
+
 /* Random blocks against a ledger of two arrays. */
 struct model {
     uint64_t balance[64];
@@ -650,6 +691,7 @@ int main(void)
         TEST(test_history_is_bounded),
         TEST(test_builds_are_bounded),
         TEST(test_restore),
+        TEST(test_used_nonces),
         TEST(test_random_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
