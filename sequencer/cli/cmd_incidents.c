@@ -19,10 +19,21 @@ static void print_time(uint64_t ms)
     struct tm tm;
     if (ms == 0 || gmtime_r(&seconds, &tm) == NULL ||
         strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &tm) == 0) {
-        printf("before the first block  ");
+        printf("as this node started   "); /* it had seen no block yet */
         return;
     }
     printf("%s.%03u", text, (unsigned)(ms % 1000));
+}
+
+/* A node that saw no block before cannot tell how long there was none. */
+static void print_gap(const struct json_object *i, bool seen)
+{
+    uint64_t ms = doc_u64(i, "gapMs", 0);
+    if (ms == 0 && !seen) {
+        printf("gap not seen\n");
+        return;
+    }
+    printf("gap %" PRIu64 " ms%s\n", ms, doc_truth(i, "over", true) ? "" : " so far");
 }
 
 /* A moment of the record as ms after the last block before it. */
@@ -39,12 +50,12 @@ static void print_incident(const struct json_object *i)
 {
     const struct json_object *seen = doc_member(i, "seen");
     const char *own = doc_text(i, "ownReason", "");
-    print_time(doc_u64(seen, "lastBlockMs", 0));
-    printf("  turn %" PRIu64 ", slot %" PRIu64 ": %s -> %s, %s, gap %" PRIu64 " ms%s\n",
-           doc_u64(i, "turn", 0), doc_u64(i, "slot", 0),
-           doc_text(doc_member(i, "from"), "name", "?"), doc_text(doc_member(i, "to"), "name", "?"),
-           doc_text(i, "reason", "?"), doc_u64(i, "gapMs", 0),
-           doc_truth(i, "over", true) ? "" : " so far");
+    uint64_t last_block_ms = doc_u64(seen, "lastBlockMs", 0);
+    print_time(last_block_ms);
+    printf("  turn %" PRIu64 ", slot %" PRIu64 ": %s -> %s, %s, ", doc_u64(i, "turn", 0),
+           doc_u64(i, "slot", 0), doc_text(doc_member(i, "from"), "name", "?"),
+           doc_text(doc_member(i, "to"), "name", "?"), doc_text(i, "reason", "?"));
+    print_gap(i, last_block_ms != 0);
     printf("   ");
     print_after("skip signed", seen, "skipSignedMs");
     print_after("certificate", seen, "certificateMs");

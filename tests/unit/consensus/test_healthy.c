@@ -100,9 +100,9 @@ static void turns_rotate(void **state)
     world_free(w);
 }
 
-static void demand_answers_at_once(void **state)
+/* Four members that were idle for a while, and now have transactions. */
+static struct world *demand_pending(void)
 {
-    (void)state;
     struct world_options o = world_defaults();
     o.pace = PACE_DEMAND;
     o.block_time_ms = 50;
@@ -112,6 +112,13 @@ static void demand_answers_at_once(void **state)
     for (int a = 0; a < 4; a++) {
         world_pending(w, a, true);
     }
+    return w;
+}
+
+static void demand_answers_at_once(void **state)
+{
+    (void)state;
+    struct world *w = demand_pending();
     uint64_t before = world_height(w, 0);
     uint64_t t = world_now(w);
     assert_true(world_until_final(w, before + 1, 2000 * MS));
@@ -124,15 +131,7 @@ static void demand_answers_at_once(void **state)
 static void demand_bursts(void **state)
 {
     (void)state;
-    struct world_options o = world_defaults();
-    o.pace = PACE_DEMAND;
-    o.block_time_ms = 50;
-    o.max_interval_ms = 2000;
-    struct world *w = world_new(&o);
-    world_run(w, 5000 * MS);
-    for (int a = 0; a < 4; a++) {
-        world_pending(w, a, true);
-    }
+    struct world *w = demand_pending();
     uint64_t before = world_height(w, 0);
     uint64_t t = world_now(w);
     assert_true(world_until_final(w, before + 3, 2000 * MS));
