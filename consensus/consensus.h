@@ -222,16 +222,7 @@ struct effect {
             int member;
             const char *why;         /* static */
         } ban;
-        struct {
-            int member;
-            uint64_t slot;
-            uint8_t first_kind;      /* 0: proposal, else vote kind */
-            uint8_t second_kind;
-            struct hash first;
-            struct hash second;
-            struct signature first_signature;
-            struct signature second_signature;
-        } evidence;
+        struct evidence evidence;
         struct {
             enum alarm_kind what;
             uint64_t slot;

@@ -287,14 +287,7 @@ static void tell(struct core *c, const struct evidence *e)
         return;
     }
     c->notices.told |= bit(e->member);
-    to->u.evidence.member = e->member;
-    to->u.evidence.slot = e->slot;
-    to->u.evidence.first_kind = e->first_kind;
-    to->u.evidence.second_kind = e->second_kind;
-    to->u.evidence.first = e->first;
-    to->u.evidence.second = e->second;
-    to->u.evidence.first_signature = e->first_signature;
-    to->u.evidence.second_signature = e->second_signature;
+    to->u.evidence = *e;
 }
 
 void notices_final(struct core *c, const struct block_head *head)

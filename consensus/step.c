@@ -32,19 +32,14 @@ static void report_proposals(struct core *c, const struct block_record *a,
         return;
     }
     r->evidence_sent = true;
-    e->u.evidence.member = b->header.leader;
-    e->u.evidence.slot = b->header.slot;
-    e->u.evidence.first = a->head.hash;
-    e->u.evidence.second = b->hash;
-    e->u.evidence.first_signature = a->head.signature;
-    e->u.evidence.second_signature = b->signature;
-    notices_caught(c, &(struct evidence){.member = b->header.leader,
-                                         .slot = b->header.slot,
-                                         .attempt = b->header.attempt,
-                                         .first = a->head.hash,
-                                         .second = b->hash,
-                                         .first_signature = a->head.signature,
-                                         .second_signature = b->signature});
+    e->u.evidence = (struct evidence){.member = b->header.leader,
+                                      .slot = b->header.slot,
+                                      .attempt = b->header.attempt,
+                                      .first = a->head.hash,
+                                      .second = b->hash,
+                                      .first_signature = a->head.signature,
+                                      .second_signature = b->signature};
+    notices_caught(c, &e->u.evidence);
 }
 
 /* The first proposal of this slot that its leader signed, other than `except`. */

@@ -54,22 +54,15 @@ static void report_votes(struct core *c, struct slot_record *r, int kind, const 
         return;
     }
     r->evidence_sent = true;
-    e->u.evidence.member = second->signer;
-    e->u.evidence.slot = r->slot;
-    e->u.evidence.first_kind = (uint8_t)(kind + 1);
-    e->u.evidence.second_kind = second->kind;
-    e->u.evidence.first = first->block;
-    e->u.evidence.second = second->block;
-    e->u.evidence.first_signature = first->signature;
-    e->u.evidence.second_signature = second->signature;
-    notices_caught(c, &(struct evidence){.member = second->signer,
-                                         .slot = r->slot,
-                                         .first_kind = (uint8_t)(kind + 1),
-                                         .second_kind = second->kind,
-                                         .first = first->block,
-                                         .second = second->block,
-                                         .first_signature = first->signature,
-                                         .second_signature = second->signature});
+    e->u.evidence = (struct evidence){.member = second->signer,
+                                      .slot = r->slot,
+                                      .first_kind = (uint8_t)(kind + 1),
+                                      .second_kind = second->kind,
+                                      .first = first->block,
+                                      .second = second->block,
+                                      .first_signature = first->signature,
+                                      .second_signature = second->signature};
+    notices_caught(c, &e->u.evidence);
 }
 
 /* Checks the unchecked votes of a would-be certificate; bad ones are taken out, their senders
