@@ -312,11 +312,11 @@ def check_takeovers(net):
 
 def check_lost_quorum(net):
     """Who hears too few says so, and who is missing."""
+    wait(lambda: net.status(0)["quorum"]["reachable"] == net.n, 20, "node 0 hears everybody")
     equal(readyz(net, 0), (200, {}), "/readyz before")
     for index in (2, 3):
         net.chaos("kill", index, wait_for_heads=False)
-    text = wait_reason(net, 0, "quorum", "weight 2 of the 3 needed")
-    require("node2" in text and "node3" in text and "node1" not in text, text)
+    wait_reason(net, 0, "quorum", "weight 2 of the 3 needed .*: node2 node3$")
     equal(net.status(0)["quorum"], {"weight": 4, "needed": 3, "reachable": 2}, "quorum")
     equal(net.metrics(0)["baton_ready"], 0, "baton_ready")
     wait(lambda: net.pids[2] is None and net.pids[3] is None, 10, "both are down")
@@ -327,11 +327,21 @@ def check_lost_quorum(net):
     net.wait_blocks(3)
 
 
+def all_up(net):
+    """What a check that failed left down is no finding of the next one."""
+    for index in range(net.n):
+        if net.pids[index] is None:
+            net.restart(index)
+    for index in range(net.n):
+        net.wait_ready(index)
+
+
 def run(check):
     with Devnet() as net:
         for test in (check_takeovers, check_lost_quorum, check_clock, check_io_error,
                      check_two_copies):
             with check("machines_" + test.__name__[len("check_"):]):
+                all_up(net)
                 test(net)
         words = own_mounts()
         if words is None:
