@@ -93,6 +93,22 @@
     LIMIT(TX_BLOBS, 6, "blobs", "blob transaction refused (EIP-7594)")                         \
     LIMIT(SEGMENT_BLOCKS, 10000, "blocks", "the segment is closed")                            \
     LIMIT(SEGMENT_BYTES, 1500000, "bytes", "the segment is closed: bodies, uncompressed")      \
+    LIMIT(SEAL_MIN_MS, 100, "ms", "genesis refused: sealIntervalMs")                           \
+    LIMIT(SEAL_MAX_MS, 3600000, "ms", "genesis refused: sealIntervalMs")                       \
+    LIMIT(AUTH_HEADERS, 192, "headers", "a segment waits for a certificate nearer to its end") \
+    LIMIT(POST_BLOCKS, 256, "blocks", "a piece of posting work reads no more; the next goes on") \
+    LIMIT(POST_RETRY_MS, 30000, "ms", "longest wait before a failed posting is tried again")   \
+    LIMIT(UNSAFE_SLOW_BYTES, 2000000, "bytes", "stage 1: blocks become smaller (estimated, compressed)") \
+    LIMIT(UNSAFE_LEAST_BYTES, 20000000, "bytes", "stage 2: smallest blocks, small transactions") \
+    LIMIT(UNSAFE_STOP_BYTES, 64000000, "bytes", "stage 3: empty blocks, new transactions refused") \
+    LIMIT(UNSAFE_SLOW_S, 600, "s", "stage 1: the oldest block that is not safe")               \
+    LIMIT(UNSAFE_LEAST_S, 7200, "s", "stage 2")                                                \
+    LIMIT(UNSAFE_STOP_S, 21600, "s", "stage 3")                                                \
+    LIMIT(L1_CALLS, 256, "calls", "refused: to the L1, under way")                             \
+    LIMIT(L1_FEE_BLOCKS, 20, "blocks", "fee history asks for no more")                         \
+    LIMIT(L1_PATH, 16, "headers", "the rest is asked for next")                                \
+    LIMIT(L1_REORG, 65, "blocks", "none kept: the caller goes further back")                   \
+    LIMIT(L1_BLOBS, 32, "blobs", "refused: in one call to the L1")                             \
     LIMIT(BATCH_JSON, 1000000, "elements", "baton batch prints no larger batch")               \
     LIMIT(CONFIG_BYTES, 1048576, "bytes", "configuration refused")
 

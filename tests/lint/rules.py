@@ -1,7 +1,7 @@
 """The rules as tables. ARCHITECTURE's table of rooms in a form that a program reads."""
 
 ROOMS = ["proto", "consensus", "p2p", "storage"]
-TRADES = ["node", "mempool", "builder", "execution", "batcher", "rpc", "observe", "cli"]
+TRADES = ["node", "mempool", "builder", "execution", "batcher", "rpc", "observe", "l1", "cli"]
 
 # Who may include whom, besides itself. Trades do not include each other: they meet in node/.
 MAY_INCLUDE = {
@@ -14,6 +14,7 @@ MAY_INCLUDE = {
     "sequencer/execution": ["proto"],
     "sequencer/batcher": ["proto"],
     "sequencer/rpc": ["proto"],
+    "sequencer/l1": ["proto"],
     "sequencer/observe": ["proto"],
     "sequencer/node": ROOMS + ["sequencer/" + t for t in TRADES if t not in ("node", "cli")],
     "sequencer/cli": ROOMS + ["sequencer/" + t for t in TRADES if t != "cli"],
@@ -38,10 +39,10 @@ HEADERS = {
     "openssl/": ["proto/", "p2p/", "sequencer/node/", "sequencer/rpc/", "sequencer/cli/",
                  "sequencer/batcher/blob_tx.c"],
     "uv.h": ["p2p/", "sequencer/node/", "sequencer/rpc/", "sequencer/cli/", "sequencer/batcher/",
-             "sequencer/execution/"],
+             "sequencer/execution/", "sequencer/l1/"],
     "json-c/": ["sequencer/"],
     "curl/": ["sequencer/cli/", "sequencer/rpc/forward.c", "sequencer/execution/",
-              "sequencer/batcher/"],
+              "sequencer/batcher/", "sequencer/l1/"],
     "yaml.h": ["sequencer/node/config_yaml.c"],
     "llhttp.h": ["sequencer/rpc/"],
     "zlib.h": ["sequencer/batcher/compress.c"],
