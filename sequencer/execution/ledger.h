@@ -20,6 +20,7 @@
 #define SEQUENCER_EXECUTION_LEDGER_H
 
 #include "proto/genesis.h"
+#include "proto/trie.h"
 #include "sequencer/execution/execution.h"
 #include "sequencer/execution/payload.h"
 
@@ -72,10 +73,5 @@ enum err ledger_proof(const struct ledger *l, const struct hash *payload, const 
                       uint8_t **out, size_t *out_n) MUST_USE;
 /* Base fee of a child of `payload`. */
 bool ledger_next_base_fee(const struct ledger *l, const struct hash *payload, struct u256 *out);
-/* Merkle-Patricia root of a list of byte strings keyed by rlp(index): Ethereum's transactionsRoot,
- * and the inclusion proof of one of them (as ledger_proof; ERR_NOT_FOUND: index >= n). Pure. */
-struct hash trie_list_root(const struct bytes *item, uint32_t n);
-enum err trie_list_proof(const struct bytes *item, uint32_t n, uint32_t index, uint8_t **out,
-                         size_t *out_n) MUST_USE;
 
 #endif

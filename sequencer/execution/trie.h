@@ -39,22 +39,4 @@ void trie_diff(const struct trie *before, const struct trie *now, trie_visit vis
 enum err trie_proof(const struct trie *t, const struct hash *key, uint8_t **out,
                     size_t *out_n) MUST_USE;
 
-/* A trie that is hashed once and never kept: `n` pairs in ascending order of their keys, made on
- * demand. The bytes returned by `key` and `value` may stand in the given buffer. `leaf` may be
- * NULL; else it gives a place where the hash of pair i's leaf, `depth` nibbles below the root, is
- * kept from trie to trie, and which holds zeros unless that very pair stood there before. */
-enum { TRIE_KEY_BUFFER = 32, TRIE_VALUE_BUFFER = 320 };
-struct trie_source {
-    const void *ctx;
-    uint32_t n;
-    struct bytes (*key)(const void *ctx, uint32_t i, uint8_t buffer[TRIE_KEY_BUFFER]);
-    struct bytes (*value)(const void *ctx, uint32_t i, uint8_t buffer[TRIE_VALUE_BUFFER]);
-    struct hash *(*leaf)(const void *ctx, uint32_t i, unsigned depth);
-};
-struct hash trie_source_root(const struct trie_source *s);
-
-/* The order in which rlp(index) ascends: 1 … 127, 0, 128 … ; and the key itself. */
-uint32_t trie_list_index(uint32_t n, uint32_t position);
-struct bytes trie_list_key(uint32_t index, uint8_t buffer[TRIE_KEY_BUFFER]);
-
 #endif

@@ -14,18 +14,6 @@ static const struct hash empty_code = {{0xc5, 0xd2, 0x46, 0x01, 0x86, 0xf7, 0x23
 
 enum { ACCOUNT_MAX_BYTES = 2 + 9 + 33 + 33 + 33 };
 
-size_t trie_hex_prefix(uint8_t out[HEX_PREFIX_MAX], const uint8_t *key, unsigned from, unsigned to,
-                       bool leaf)
-{
-    unsigned odd = (to - from) & 1U;
-    size_t n = 0;
-    out[n++] = (uint8_t)((leaf ? 0x20U : 0U) | (odd != 0 ? 0x10U | nibble(key, from) : 0U));
-    for (unsigned i = from + odd; i < to; i += 2) {
-        out[n++] = (uint8_t)(nibble(key, i) << 4 | nibble(key, i + 1));
-    }
-    return n;
-}
-
 static size_t account_encode(uint8_t out[ACCOUNT_MAX_BYTES], const struct ledger_account *a)
 {
     struct rlp_out rlp = {.p = out, .cap = ACCOUNT_MAX_BYTES};

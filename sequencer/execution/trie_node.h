@@ -2,13 +2,10 @@
 #ifndef SEQUENCER_EXECUTION_TRIE_NODE_H
 #define SEQUENCER_EXECUTION_TRIE_NODE_H
 
+#include "proto/trie.h"
 #include "sequencer/execution/trie.h"
 
-enum {
-    KEY_NIBBLES = 64,
-    HEX_PREFIX_MAX = 33,
-    NODE_MAX_BYTES = 16 * 33 + 1 + 3 /* a full branch; leaves are smaller */
-};
+enum { KEY_NIBBLES = 64 };
 
 /* A node stands on the path of all keys below it from nibble `from` on. A branch decides on
  * nibble `at`; where from < at, an extension of those nibbles stands above it in the encoding. */
@@ -30,11 +27,6 @@ struct trie_branch {
     struct trie_node node;
     struct trie_node *child[]; /* as many as bits in mask, in order */
 };
-
-static inline unsigned nibble(const uint8_t *key, unsigned i)
-{
-    return (i & 1) != 0 ? key[i / 2] & 15U : key[i / 2] >> 4;
-}
 
 static inline bool node_is_leaf(const struct trie_node *n)
 {
@@ -70,28 +62,10 @@ static inline bool branch_has(const struct trie_node *n, unsigned nib)
 /* Any leaf below: all share the path down to the node. */
 const struct trie_leaf *trie_any_leaf(const struct trie_node *n);
 
-/* Nibbles from … to-1 of `key` with the flags of appendix C; returns the length. */
-size_t trie_hex_prefix(uint8_t out[HEX_PREFIX_MAX], const uint8_t *key, unsigned from, unsigned to,
-                       bool leaf);
-
 size_t trie_leaf_encode(uint8_t out[NODE_MAX_BYTES], const struct trie_node *n);
 /* The branch itself; children must be hashed. */
 size_t trie_branch_encode(uint8_t out[NODE_MAX_BYTES], const struct trie_node *n);
 size_t trie_extension_encode(uint8_t out[NODE_MAX_BYTES], const struct trie_node *n,
                              const struct hash *below);
-
-/* Encoded nodes with 4-byte lengths, growing. */
-struct proof {
-    uint8_t *p;
-    size_t n;
-    size_t cap;
-    uint32_t nodes;
-    bool failed; /* out of memory */
-};
-void trie_proof_add(struct proof *proof, struct bytes head, struct bytes tail);
-/* Hands the bytes over, or frees them and reports ERR_NO_MEMORY. `reverse`: nodes were added from
- * the leaf up. */
-enum err trie_proof_finish(struct proof *proof, bool reverse, uint8_t **out,
-                           size_t *out_n) MUST_USE;
 
 #endif

@@ -187,8 +187,7 @@ struct l1_ops {
      * answered or ran out of time. No error: nobody there is NET. */
     enum err (*send)(void *ctx, struct bytes raw, const struct hash *tx, l1_sent_cb cb, void *arg);
     enum err (*fees)(void *ctx, l1_fees_cb cb, void *arg);
-    /* `known`: the caller's last blocks, newest first, 1 … LIMIT_L1_REORG of them, numbers falling
-     * by one each. */
+    /* `known`: the caller's last blocks, newest first, 1 … LIMIT_L1_REORG of them, without gaps. */
     enum err (*path)(void *ctx, const struct l1_ref *known, size_t known_n, l1_path_cb cb,
                      void *arg);
     /* The block's transactions to one of these addresses, at most L1_WATCHED. */

@@ -1,15 +1,16 @@
 /* Tries that are hashed once: lists of transactions and receipts. Unlike accounts, their nodes may
  * be shorter than 32 bytes and then stand embedded in their parent. */
+#include "proto/trie.h"
+
 #include "proto/keccak.h"
 #include "proto/rlp.h"
-#include "sequencer/execution/trie_node.h"
 
 enum { REF_MAX = 33, LENGTH_MAX = 9 };
 
 struct hashing {
     const struct trie_source *source;
-    struct proof *proof; /* NULL: only the root is wanted */
-    uint32_t target;     /* position whose path goes into the proof */
+    struct trie_nodes *proof; /* NULL: only the root is wanted */
+    uint32_t target;          /* position whose path goes into the proof */
 };
 
 /* How a parent names a node: its hash, or the node itself where it is short. */
@@ -30,6 +31,18 @@ static void range_ref(const struct hashing *h, struct range r, struct ref *out);
 static struct bytes key_at(const struct hashing *h, uint32_t i, uint8_t buffer[TRIE_KEY_BUFFER])
 {
     return h->source->key(h->source->ctx, i, buffer);
+}
+
+size_t trie_hex_prefix(uint8_t out[HEX_PREFIX_MAX], const uint8_t *key, unsigned from, unsigned to,
+                       bool leaf)
+{
+    unsigned odd = (to - from) & 1U;
+    size_t n = 0;
+    out[n++] = (uint8_t)((leaf ? 0x20U : 0U) | (odd != 0 ? 0x10U | nibble(key, from) : 0U));
+    for (unsigned i = from + odd; i < to; i += 2) {
+        out[n++] = (uint8_t)(nibble(key, i) << 4 | nibble(key, i + 1));
+    }
+    return n;
 }
 
 /* Prefix of an RLP item of `n` bytes; `base` is 0x80 for strings and 0xc0 for lists. */
@@ -281,7 +294,7 @@ enum err trie_list_proof(const struct bytes *item, uint32_t n, uint32_t index, u
     }
     const struct list list = {item, n};
     const struct trie_source source = {&list, n, list_key, list_value, NULL};
-    struct proof proof = {0};
+    struct trie_nodes proof = {0};
     struct hashing h = {.source = &source, .proof = &proof};
     while (trie_list_index(n, h.target) != index) {
         h.target++;
