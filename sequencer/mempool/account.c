@@ -178,7 +178,7 @@ void pool_account_refresh(struct mempool *p, struct account *a, pool_dropped dro
         drop(p, a, 0, dropped, arg);
     }
     for (uint32_t i = a->n; moved && i-- > 0;) {
-        if (u256_cmp(&a->balance, &a->entry[i]->cost) < 0) {
+        if (!a->entry[i]->restored && u256_cmp(&a->balance, &a->entry[i]->cost) < 0) {
             drop(p, a, i, dropped, arg);
         }
     }

@@ -5,6 +5,8 @@
 
 enum { PRICE_BUMP_PERCENT = 10, SWEEP_ACCOUNTS = 16384 };
 
+enum origin { FROM_PEER, FROM_USER, FROM_DISK };
+
 enum err mempool_create(struct mempool **out, const struct mempool_options *o)
 {
     struct mempool *p = calloc(1, sizeof *p);
@@ -53,7 +55,7 @@ static struct entry *find(const struct mempool *p, const struct hash *hash)
 }
 
 static struct entry *entry_create(struct mempool *p, const struct tx *tx, const struct u256 *cost,
-                                  bool local, uint64_t now_s)
+                                  enum origin from, uint64_t now_s)
 {
     struct entry *e = calloc(1, sizeof *e + tx->raw.n);
     if (e == NULL) {
@@ -67,7 +69,8 @@ static struct entry *entry_create(struct mempool *p, const struct tx *tx, const 
     e->cost = *cost;
     e->added_s = now_s;
     e->order = ++p->order;
-    e->local = local;
+    e->local = from != FROM_PEER;
+    e->restored = from == FROM_DISK;
     e->raw_len = tx->raw.n;
     memcpy(e->raw, tx->raw.p, tx->raw.n);
     return e;
@@ -130,7 +133,7 @@ static const char *make_room(struct mempool *p, const struct account *a, const s
 static enum mempool_verdict add_new(struct mempool *p, struct account *a, const struct tx *tx,
                                     struct entry *e, char *text, size_t text_len)
 {
-    const char *why = check_room(a, tx);
+    const char *why = e->restored ? NULL : check_room(a, tx);
     if (why == NULL) {
         why = make_room(p, a, e);
     }
@@ -167,7 +170,7 @@ static enum mempool_verdict replace(struct mempool *p, struct account *a, struct
 }
 
 static enum mempool_verdict add_to(struct mempool *p, struct account *a, const struct tx *tx,
-                                   bool local, uint64_t now_s, char *text, size_t text_len)
+                                   enum origin from, uint64_t now_s, char *text, size_t text_len)
 {
     struct u256 cost;
     bool overflow = u256_mul_u64(&cost, &tx->max_fee, tx->gas);
@@ -177,10 +180,10 @@ static enum mempool_verdict add_to(struct mempool *p, struct account *a, const s
     }
     struct entry *old = pool_account_entry(a, tx->nonce);
     if (!pool_check_nonce(a, tx, text, text_len) ||
-        !pool_check_funds(a, tx, &cost, old, text, text_len)) {
+        (from != FROM_DISK && !pool_check_funds(a, tx, &cost, old, text, text_len))) {
         return refused(p, text, text_len, NULL);
     }
-    struct entry *e = entry_create(p, tx, &cost, local, now_s);
+    struct entry *e = entry_create(p, tx, &cost, from, now_s);
     if (e == NULL) {
         return refused(p, text, text_len, "txpool is full");
     }
@@ -188,9 +191,9 @@ static enum mempool_verdict add_to(struct mempool *p, struct account *a, const s
                        : add_new(p, a, tx, e, text, text_len);
 }
 
-enum mempool_verdict mempool_add(struct mempool *p, const struct tx *tx,
-                                 const struct address *sender, bool local, uint64_t now_s,
-                                 char *text, size_t text_len)
+static enum mempool_verdict add(struct mempool *p, const struct tx *tx,
+                                const struct address *sender, enum origin from, uint64_t now_s,
+                                char *text, size_t text_len)
 {
     if (find(p, &tx->hash) != NULL) {
         (void)snprintf(text, text_len, "already known");
@@ -203,9 +206,23 @@ enum mempool_verdict mempool_add(struct mempool *p, const struct tx *tx,
     if (a == NULL) {
         return refused(p, text, text_len, "txpool is full");
     }
-    enum mempool_verdict v = add_to(p, a, tx, local, now_s, text, text_len);
+    enum mempool_verdict v = add_to(p, a, tx, from, now_s, text, text_len);
     pool_account_settle(p, a);
     return v;
+}
+
+enum mempool_verdict mempool_add(struct mempool *p, const struct tx *tx,
+                                 const struct address *sender, bool local, uint64_t now_s,
+                                 char *text, size_t text_len)
+{
+    return add(p, tx, sender, local ? FROM_USER : FROM_PEER, now_s, text, text_len);
+}
+
+enum mempool_verdict mempool_restore(struct mempool *p, const struct tx *tx,
+                                     const struct address *sender, uint64_t now_s, char *text,
+                                     size_t text_len)
+{
+    return add(p, tx, sender, FROM_DISK, now_s, text, text_len);
 }
 
 static void describe(const struct entry *e, struct mempool_entry *out)

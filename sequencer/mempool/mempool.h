@@ -49,6 +49,14 @@ enum mempool_verdict mempool_add(struct mempool *p, const struct tx *tx,
                                  const struct address *sender, bool local, uint64_t now_s,
                                  char *text, size_t text_len);
 
+/* What the own disk holds of an earlier life: accepted then, perhaps promised to a user, and judged
+ * by a state that may have been younger than the one a start finds. So neither the limits of one
+ * sender nor its balance refuse it, a gap before it does not either, and being unpayable takes it
+ * out only when it expires. What is final already, and what a full pool evicts, is refused. */
+enum mempool_verdict mempool_restore(struct mempool *p, const struct tx *tx,
+                                     const struct address *sender, uint64_t now_s, char *text,
+                                     size_t text_len);
+
 struct mempool_entry {
     struct hash hash;
     struct address sender;

@@ -23,6 +23,7 @@ struct entry {
     uint64_t added_s;
     uint64_t order; /* of arrival: ties go to the older */
     bool local;
+    bool restored; /* accepted before this start, perhaps on a younger state than the chain's */
     UT_hash_handle hh; /* by hash */
     size_t raw_len;
     uint8_t raw[];

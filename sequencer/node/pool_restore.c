@@ -65,7 +65,7 @@ static bool take_one(void *arg, struct bytes key, struct bytes value)
     return true;
 }
 
-/* In nonce order: a nonce ahead of its turn counts against a much smaller limit. */
+/* In nonce order: what follows on the one before it is executable at once, and cheaper to place. */
 static int by_sender_and_nonce(const void *a, const void *b)
 {
     const struct stored_tx *x = a;
@@ -84,8 +84,8 @@ static bool restore_one(struct node *n, const struct stored_tx *t)
     if (!t->readable || tx_decode(&tx, t->raw) != TX_OK) {
         return false;
     }
-    return mempool_add(n->mempool, &tx, &t->sender, true, driver_wall(n) / 1000, text,
-                       sizeof text) != POOL_REFUSED;
+    return mempool_restore(n->mempool, &tx, &t->sender, driver_wall(n) / 1000, text, sizeof text) !=
+           POOL_REFUSED;
 }
 
 void pool_erase(struct node *n, const struct hash *tx, uint32_t txs)

@@ -67,22 +67,38 @@ static void pool_base_fee(void *ctx, struct u256 *out)
     *out = u256_from_u64(1);
 }
 
+static struct tx tx_of(const struct sim *s, const struct user_tx *t)
+{
+    return (struct tx){.type = 2,
+                       .has_chain_id = true,
+                       .chain_id = s->epoch.chain_id,
+                       .nonce = t->nonce,
+                       .max_priority_fee = u256_from_u64(1),
+                       .max_fee = u256_from_u64(10),
+                       .gas = 21000,
+                       .hash = t->hash,
+                       .raw = bytes_of(t->raw, RAW)};
+}
+
 static bool pool_put(struct sim *s, struct node *n, const struct user_tx *t, bool local)
 {
     char text[256];
-    struct tx tx = {.type = 2,
-                    .has_chain_id = true,
-                    .chain_id = s->epoch.chain_id,
-                    .nonce = t->nonce,
-                    .max_priority_fee = u256_from_u64(1),
-                    .max_fee = u256_from_u64(10),
-                    .gas = 21000,
-                    .hash = t->hash,
-                    .raw = bytes_of(t->raw, RAW)};
+    const struct tx tx = tx_of(s, t);
     enum mempool_verdict v =
         mempool_add(s->users->node[n->index].pool, &tx, &s->users->address[t->user], local,
                     s->now / SECOND, text, sizeof text);
     return v != POOL_REFUSED;
+}
+
+/* As pool_restore.c: what is refused is erased. */
+static void restore_one(struct sim *s, struct node *n, struct user_tx *t)
+{
+    char text[256];
+    const struct tx tx = tx_of(s, t);
+    if (mempool_restore(s->users->node[n->index].pool, &tx, &s->users->address[t->user],
+                        s->now / SECOND, text, sizeof text) == POOL_REFUSED) {
+        t->durable &= ~(1u << n->member);
+    }
 }
 
 /* A start has the state at its own final head (ledger_start.c in sequencer/node), whether or not
@@ -108,7 +124,7 @@ void users_boot(struct sim *s, struct node *n)
     memcpy(u->node[n->index].nonce, state->nonce, sizeof state->nonce);
     for (uint32_t i = 0; i < u->txs; i++) {
         if ((u->tx[i].durable >> n->member & 1) != 0) {
-            (void)pool_put(s, n, &u->tx[i], false);
+            restore_one(s, n, &u->tx[i]);
         }
     }
 }

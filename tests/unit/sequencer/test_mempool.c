@@ -284,6 +284,42 @@ static void test_account_limits(void **state)
     assert_string_equal(w->text, "account limit exceeded");
 }
 
+/* A start may find a state younger than the one by which they were accepted. */
+static void test_restore(void **state)
+{
+    struct world *w = *state;
+    struct hash first = {{0}};
+    w->account[0].balance = 0;
+    for (uint32_t i = 1; i <= LIMIT_POOL_ACCOUNT_QUEUED + 2; i++) {
+        const struct kit_transfer t = kit_transfer(0, 1, i, 1);
+        kit_sign(&w->tx, &t);
+        first = i == 1 ? last_hash(w) : first;
+        assert_int_equal(
+            mempool_restore(w->p, &w->tx.tx, &w->tx.sender, w->now_s, w->text, sizeof w->text),
+            POOL_ADDED);
+    }
+    assert_int_equal(stats(w).executable, 0);
+    w->account[0].balance = 1; /* still too little: what was promised is not dropped for it */
+    mempool_sweep(w->p, w->now_s, on_dropped, w);
+    assert_int_equal(w->dropped, 0);
+    assert_int_equal(mempool_restore(w->p, &w->tx.tx, &w->tx.sender, w->now_s, w->text, TEXT),
+                     POOL_KNOWN);
+    w->account[0].balance = ether;
+    assert_int_equal(add(w, kit_transfer(0, 1, 0, 1)), POOL_ADDED);
+    assert_int_equal(stats(w).executable, LIMIT_POOL_ACCOUNT_QUEUED + 3);
+    w->account[0].nonce = 2;
+    mempool_sweep(w->p, w->now_s, on_dropped, w);
+    assert_int_equal(w->dropped, 2);
+    const struct kit_transfer final = kit_transfer(0, 1, 1, 1);
+    kit_sign(&w->tx, &final);
+    assert_true(hash_equal(&first, &w->tx.tx.hash));
+    assert_int_equal(mempool_restore(w->p, &w->tx.tx, &w->tx.sender, w->now_s, w->text, TEXT),
+                     POOL_REFUSED);
+    w->account[0].balance = 0;
+    mempool_sweep(w->p, w->now_s + LIMIT_POOL_EXPIRY_S + 1, on_dropped, w);
+    assert_int_equal(stats(w).count, 0); /* it never became payable */
+}
+
 static uint32_t select_nonces(struct world *w, uint32_t max, uint64_t max_gas, uint32_t *who,
                               uint64_t *nonce)
 {
@@ -527,6 +563,7 @@ int main(void)
         TEST(test_funds),
         TEST(test_replacement),
         TEST(test_account_limits),
+        TEST(test_restore),
         TEST(test_select_order),
         TEST(test_taken),
         TEST(test_final),

@@ -28,6 +28,8 @@ struct world {
     struct answer answer;
     uint8_t raw[RAW];
     size_t raw_n;
+    uint64_t nonce; /* of every account, as the final state has it */
+    struct u256 balance;
 };
 
 static void wake(void *arg)
@@ -41,18 +43,28 @@ static void woken(uv_async_t *async)
     store_drain(async->data);
 }
 
-static void rich(void *ctx, const struct address *a, uint64_t *nonce, struct u256 *balance)
+static void account(void *ctx, const struct address *a, uint64_t *nonce, struct u256 *balance)
 {
-    (void)ctx;
+    const struct world *w = ctx;
     (void)a;
-    *nonce = 0;
-    *balance = u256_from_u64(UINT64_MAX);
+    *nonce = w->nonce;
+    *balance = w->balance;
 }
 
 static void no_base_fee(void *ctx, struct u256 *out)
 {
     (void)ctx;
     *out = u256_from_u64(0);
+}
+
+static void open_pool(struct world *w)
+{
+    struct node *n = w->n;
+    const struct mempool_options pool = {
+        .chain_id = n->epoch.chain_id,
+        .gas_limit = n->epoch.params.gas_limit,
+        .chain = {.ctx = w, .account = account, .base_fee = no_base_fee}};
+    assert_int_equal(mempool_create(&n->mempool, &pool), OK);
 }
 
 static void open_node(struct world *w)
@@ -76,10 +88,8 @@ static void open_node(struct world *w)
     genesis_free(&g);
     n->metrics = metrics_create();
     assert_non_null(n->metrics);
-    const struct mempool_options pool = {.chain_id = n->epoch.chain_id,
-                                         .gas_limit = n->epoch.params.gas_limit,
-                                         .chain = {.account = rich, .base_fee = no_base_fee}};
-    assert_int_equal(mempool_create(&n->mempool, &pool), OK);
+    w->balance = u256_from_u64(UINT64_MAX);
+    open_pool(w);
     n->driver.held_end = &n->driver.held;
     intake_open(n);
 }
@@ -374,6 +384,60 @@ static void starving_is_told_once(void **state)
     w->n->finality.latest_block = (struct hash){{0}};
 }
 
+/* As a process that starts again finds it: the disk, and no more. */
+static void restore_pool(struct world *w)
+{
+    mempool_destroy(w->n->mempool);
+    open_pool(w);
+    assert_int_equal(pool_restore(w->n), OK);
+}
+
+/* What was acknowledged is not judged again by a state that the crash threw back: else the disk
+ * forgets it, and who was told "accepted" waits for ever. */
+static void what_is_stored_comes_back_on_a_younger_state(void **state)
+{
+    struct world *w = *state;
+    enum { ROW = LIMIT_POOL_ACCOUNT_QUEUED + 8 };
+    w->nonce = 1; /* nonce 0 is final, in a block that this node never had it in its pool for */
+    for (uint64_t nonce = 1; nonce <= ROW; nonce++) {
+        transfer(w, 1, nonce);
+        from_peer(w);
+        settle(w);
+    }
+    assert_int_equal(pool_count(w), ROW);
+    w->nonce = 0;
+    w->balance = u256_from_u64(1); /* the money came with that block */
+    restore_pool(w);
+    assert_int_equal(pool_count(w), ROW);
+    mempool_sweep(w->n->mempool, driver_wall(w->n) / 1000, NULL, NULL);
+    w->nonce = 1;
+    w->balance = u256_from_u64(UINT64_MAX);
+    mempool_sweep(w->n->mempool, driver_wall(w->n) / 1000, NULL, NULL);
+    struct mempool_stats s;
+    mempool_get_stats(w->n->mempool, &s);
+    assert_int_equal(s.executable, ROW);
+    restore_pool(w); /* and the disk still has every one of them */
+    assert_int_equal(pool_count(w), ROW);
+}
+
+static void what_is_final_does_not_come_back(void **state)
+{
+    struct world *w = *state;
+    for (uint64_t nonce = 0; nonce < 4; nonce++) {
+        transfer(w, 1, nonce);
+        from_peer(w);
+        settle(w);
+    }
+    w->nonce = 3;
+    restore_pool(w);
+    assert_int_equal(pool_count(w), 1);
+    w->nonce = 0;
+    assert_int_equal(storage_submit_puts(w->n->storage, NULL, 0, true, 0), OK);
+    assert_int_equal(storage_retry(w->n->storage), OK);
+    restore_pool(w);
+    assert_int_equal(pool_count(w), 1); /* erased from the disk too */
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -387,6 +451,8 @@ int main(void)
         TEST(under_load_writes_are_gathered),
         TEST(repetitions_wait_longer_each_time),
         TEST(starving_is_told_once),
+        TEST(what_is_stored_comes_back_on_a_younger_state),
+        TEST(what_is_final_does_not_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
