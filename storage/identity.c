@@ -19,14 +19,14 @@ enum err start_find_place(struct start *st)
     TRY(place_path(s->db_path, sizeof s->db_path, o->dir, "db"));
     TRY(place_path(s->safety_path, sizeof s->safety_path, safety_dir, "safety"));
     if (o->create) {
-        enum err e = place_make_dir(o->dir);
-        e = e == OK ? place_make_dir(safety_dir) : e;
+        enum err e = s->io->make_dir(s->io->ctx, o->dir);
+        e = e == OK ? s->io->make_dir(s->io->ctx, safety_dir) : e;
         if (e != OK) {
             SAY(st, "%s or %s cannot be made; check the path and its owner", o->dir, safety_dir);
             return e;
         }
     }
-    return place_lock(&s->lock_fd, o->dir, st->why, st->why_len);
+    return s->io->lock(s->io->ctx, &s->lock_fd, o->dir, st->why, st->why_len);
 }
 
 static enum err open_safety(struct start *st)
@@ -34,7 +34,7 @@ static enum err open_safety(struct start *st)
     if (!st->s->is_member) {
         return OK;
     }
-    enum err e = safety_file_open(&st->s->safety, st->s->safety_path);
+    enum err e = safety_file_open(&st->s->safety, st->s->io, st->s->safety_path);
     st->safety_file = e == OK;
     if (e != OK && e != ERR_NOT_FOUND) {
         SAY(st, "%s cannot be opened; check the file and its owner", st->s->safety_path);
@@ -78,7 +78,7 @@ static enum err open_database(struct start *st)
     char current[STORAGE_PATH];
     struct storage *s = st->s;
     TRY(place_path(current, sizeof current, s->db_path, "CURRENT"));
-    bool there = place_has_file(current);
+    bool there = s->io->exists(s->io->ctx, current);
     if (!there && !st->o->create && !st->safety_file) {
         return say_no_database(st);
     }

@@ -12,6 +12,7 @@ struct storage {
     bool kv_open;                  /* false after a reopening failed; under kv_lock */
     pthread_rwlock_t kv_lock;
     kv_open_fn *open_kv;
+    const struct io *io;
     char db_path[STORAGE_PATH];
     char safety_path[STORAGE_PATH];
     int lock_fd;

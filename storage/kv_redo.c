@@ -19,6 +19,7 @@
 enum { FILES = 2, PATH_BYTES = 4200, FAMILIES_MAX = 16 };
 
 struct redo {
+    struct kv_redo_base base;
     struct kv inner;
     bool inner_open;
     size_t families;
@@ -90,10 +91,21 @@ static enum err sync_log(struct redo *r)
     return OK;
 }
 
+static void flush_here(struct redo *r)
+{
+    if (r->flushing) {
+        r->flush_result = r->inner.flush(r->inner.ctx);
+        r->flushing = false;
+    }
+}
+
 /* What is in the file so far becomes durable, and goes into the tables meanwhile. */
 static enum err turn_over(struct redo *r)
 {
     TRY(sync_log(r));
+    if (!r->base.threads) {
+        flush_here(r);
+    }
     while (r->flushing) {
         pthread_cond_wait(&r->changed, &r->lock);
     }
@@ -111,7 +123,7 @@ static enum err write_record(struct redo *r, const struct kv_put *puts, size_t n
     if (!reserve(r, 0, size)) {
         return ERR_NO_MEMORY;
     }
-    if (r->at + size > LIMIT_STORAGE_LOG) {
+    if (r->at + size > r->base.log_bytes) {
         TRY(turn_over(r));
     }
     redo_record_encode(r->record, r->sequence + 1, puts, n);
@@ -142,7 +154,7 @@ static enum err append_large(struct redo *r, const struct kv_put *puts, size_t n
 
 static enum err append(struct redo *r, const struct kv_put *puts, size_t n)
 {
-    if (redo_record_size(puts, n) > LIMIT_STORAGE_LOG / 2) {
+    if (redo_record_size(puts, n) > r->base.log_bytes / 2) {
         return append_large(r, puts, n);
     }
     TRY(write_record(r, puts, n));
@@ -152,8 +164,12 @@ static enum err append(struct redo *r, const struct kv_put *puts, size_t n)
 static enum err commit_locked(struct redo *r, const struct kv_put *puts, size_t n, bool sync)
 {
     TRY(r->failed);
+    bool flushing = r->flushing;
     if (n > 0) {
         TRY(append(r, puts, n));
+    }
+    if (flushing && sync && !r->base.threads) {
+        flush_here(r);
     }
     return sync ? sync_log(r) : redo_file_prepare(&r->file[r->now], r->at);
 }
@@ -348,7 +364,7 @@ static enum err open_files(struct redo *r, const char *path)
         if (n < 0 || (size_t)n >= sizeof name) {
             return ERR_TOO_LARGE;
         }
-        TRY(redo_file_open(&r->file[i], name));
+        TRY(redo_file_open(&r->file[i], r->base.io, r->base.log_bytes, name));
     }
     return OK;
 }
@@ -362,6 +378,9 @@ static enum err start(struct redo *r, const char *path)
     }
     TRY(replay(r));
     TRY(r->inner.flush(r->inner.ctx));
+    if (!r->base.threads) {
+        return OK;
+    }
     r->started = pthread_create(&r->thread, NULL, flush_run, r) == 0;
     return r->started ? OK : ERR_NO_MEMORY;
 }
@@ -387,15 +406,17 @@ static struct redo *redo_new(void)
     return r;
 }
 
-enum err kv_redo_open(struct kv *out, const char *path, bool create, const char *const *families,
-                      size_t n, char *why, size_t why_len)
+enum err kv_redo_open_on(struct kv *out, const struct kv_redo_base *base, const char *path,
+                         bool create, const char *const *families, size_t n, char *why,
+                         size_t why_len)
 {
     struct redo *r = n <= FAMILIES_MAX ? redo_new() : NULL;
     if (r == NULL) {
         return ERR_NO_MEMORY;
     }
+    r->base = *base;
     r->families = n;
-    enum err e = kv_rocksdb_open_bare(&r->inner, path, create, families, n, why, why_len);
+    enum err e = base->open(&r->inner, path, create, families, n, why, why_len);
     r->inner_open = e == OK;
     if (e == OK) {
         e = start(r, path);
@@ -418,4 +439,11 @@ enum err kv_redo_open(struct kv *out, const char *path, bool create, const char 
     out->erase_range = redo_erase_range;
     out->close = redo_close;
     return OK;
+}
+
+enum err kv_redo_open(struct kv *out, const char *path, bool create, const char *const *families,
+                      size_t n, char *why, size_t why_len)
+{
+    const struct kv_redo_base base = {kv_rocksdb_open_bare, &io_system, LIMIT_STORAGE_LOG, true};
+    return kv_redo_open_on(out, &base, path, create, families, n, why, why_len);
 }

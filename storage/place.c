@@ -112,17 +112,10 @@ enum err place_lock(int *fd, const char *dir, char *why, size_t why_len)
     }
     if (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
         say_in_use(*fd, dir, why, why_len);
-        place_unlock(*fd);
+        close(*fd);
         *fd = -1;
         return ERR_IN_USE;
     }
     write_pid(*fd);
     return OK;
-}
-
-void place_unlock(int fd)
-{
-    if (fd >= 0) {
-        close(fd);
-    }
 }

@@ -18,9 +18,7 @@ bool place_has_file(const char *path);
 /* Could LIMIT_STORAGE_PROBE bytes be written beside `path` now? Leaves nothing behind.
  * ERR_NO_SPACE, ERR_IO. */
 enum err place_probe(const char *path) MUST_USE;
-/* Locks `dir`/lock for this process into `*fd`. ERR_IN_USE: another process has it. */
+/* Locks `dir`/lock for this process, until `*fd` is closed. ERR_IN_USE: another process has it. */
 enum err place_lock(int *fd, const char *dir, char *why, size_t why_len) MUST_USE;
-/* The same as place_lock let go. */
-void place_unlock(int fd);
 
 #endif

@@ -2,10 +2,7 @@
 #include "storage/redo_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum {
     MAGIC = 0x62524431,
@@ -24,24 +21,24 @@ static enum err failed(struct redo_file *f)
     return errno == ENOSPC || errno == EDQUOT ? ERR_NO_SPACE : ERR_IO;
 }
 
-enum err redo_file_open(struct redo_file *f, const char *path)
+enum err redo_file_open(struct redo_file *f, const struct io *io, uint64_t limit, const char *path)
 {
-    struct stat st;
-    *f = (struct redo_file){.fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
+    *f = (struct redo_file){.io = io, .limit = limit, .fd = io->open(io->ctx, path, true)};
     if (f->fd < 0) {
         return failed(f);
     }
-    if (fstat(f->fd, &st) != 0) {
+    int64_t size = io->size(io->ctx, f->fd);
+    if (size < 0) {
         return failed(f);
     }
-    f->written = (uint64_t)st.st_size / PIECE_BYTES * PIECE_BYTES;
+    f->written = (uint64_t)size / PIECE_BYTES * PIECE_BYTES;
     return OK;
 }
 
 void redo_file_close(struct redo_file *f)
 {
     if (f->fd >= 0) {
-        close(f->fd);
+        f->io->close(f->io->ctx, f->fd);
     }
     f->fd = -1;
 }
@@ -49,7 +46,7 @@ void redo_file_close(struct redo_file *f)
 static enum err write_all(struct redo_file *f, uint64_t at, const uint8_t *p, size_t n)
 {
     while (n > 0) {
-        ssize_t put = pwrite(f->fd, p, n, (off_t)at);
+        ssize_t put = f->io->write(f->io->ctx, f->fd, p, n, at);
         if (put < 0 && errno == EINTR) {
             continue;
         }
@@ -86,7 +83,7 @@ enum err redo_file_write(struct redo_file *f, uint64_t at, const uint8_t *p, siz
 
 enum err redo_file_prepare(struct redo_file *f, uint64_t at)
 {
-    while (f->written < LIMIT_STORAGE_LOG && f->written < at + AHEAD_BYTES) {
+    while (f->written < f->limit && f->written < at + AHEAD_BYTES) {
         TRY(grow(f));
     }
     return OK;
@@ -94,15 +91,15 @@ enum err redo_file_prepare(struct redo_file *f, uint64_t at)
 
 enum err redo_file_sync(struct redo_file *f)
 {
-    return fdatasync(f->fd) == 0 ? OK : failed(f);
+    return f->io->sync(f->io->ctx, f->fd) == 0 ? OK : failed(f);
 }
 
 enum err redo_file_read(const struct redo_file *f, uint8_t **out, size_t *n)
 {
-    uint8_t *bytes = malloc(LIMIT_STORAGE_LOG);
+    uint8_t *bytes = malloc(f->limit);
     size_t have = 0;
-    while (bytes != NULL && have < LIMIT_STORAGE_LOG) {
-        ssize_t got = pread(f->fd, bytes + have, LIMIT_STORAGE_LOG - have, (off_t)have);
+    while (bytes != NULL && have < f->limit) {
+        ssize_t got = f->io->read(f->io->ctx, f->fd, bytes + have, f->limit - have, have);
         if (got < 0 && errno == EINTR) {
             continue;
         }

@@ -11,18 +11,22 @@
 #define STORAGE_REDO_FILE_H
 
 #include "proto/limits.h"
+#include "storage/io.h"
 #include "storage/kv.h"
 
 struct redo_file {
+    const struct io *io;
+    uint64_t limit; /* bytes; a multiple of a piece */
     int fd;
     int error;        /* errno of what failed last; 0: nothing did */
     uint64_t written; /* so many bytes have been written once; a multiple of a piece */
 };
 
 /* Opens or makes it. ERR_IO, ERR_NO_SPACE. */
-enum err redo_file_open(struct redo_file *f, const char *path) MUST_USE;
+enum err redo_file_open(struct redo_file *f, const struct io *io, uint64_t limit,
+                        const char *path) MUST_USE;
 void redo_file_close(struct redo_file *f);
-/* `n` bytes at `at`, not durable yet; at + n <= LIMIT_STORAGE_LOG. ERR_IO, ERR_NO_SPACE. */
+/* `n` bytes at `at`, not durable yet; at + n <= limit. ERR_IO, ERR_NO_SPACE. */
 enum err redo_file_write(struct redo_file *f, uint64_t at, const uint8_t *p, size_t n) MUST_USE;
 /* Zeros some way beyond `at`, so that the writes that follow find room: when nobody waits. Durable.
  * ERR_IO, ERR_NO_SPACE, ERR_NO_MEMORY. */

@@ -2,23 +2,18 @@
 #include "storage/safety_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
-#include <stdio.h>
-#include <unistd.h>
 
 static enum err error_of_errno(void)
 {
     return errno == ENOSPC || errno == EDQUOT ? ERR_NO_SPACE : ERR_IO;
 }
 
-static bool read_slot(int fd, unsigned slot, uint8_t out[SAFETY_SLOT_BYTES])
+static bool read_slot(const struct safety_file *f, unsigned slot, uint8_t out[SAFETY_SLOT_BYTES])
 {
     size_t n = 0;
-    off_t at = (off_t)slot * SAFETY_SLOT_BYTES;
+    uint64_t at = (uint64_t)slot * SAFETY_SLOT_BYTES;
     while (n < SAFETY_SLOT_BYTES) {
-        ssize_t got = pread(fd, out + n, SAFETY_SLOT_BYTES - n, at + (off_t)n);
+        ssize_t got = f->io->read(f->io->ctx, f->fd, out + n, SAFETY_SLOT_BYTES - n, at + n);
         if (got < 0 && errno == EINTR) {
             continue;
         }
@@ -30,12 +25,13 @@ static bool read_slot(int fd, unsigned slot, uint8_t out[SAFETY_SLOT_BYTES])
     return true;
 }
 
-static enum err write_slot(int fd, unsigned slot, const uint8_t in[SAFETY_SLOT_BYTES])
+static enum err write_slot(const struct safety_file *f, unsigned slot,
+                           const uint8_t in[SAFETY_SLOT_BYTES])
 {
     size_t n = 0;
-    off_t at = (off_t)slot * SAFETY_SLOT_BYTES;
+    uint64_t at = (uint64_t)slot * SAFETY_SLOT_BYTES;
     while (n < SAFETY_SLOT_BYTES) {
-        ssize_t put = pwrite(fd, in + n, SAFETY_SLOT_BYTES - n, at + (off_t)n);
+        ssize_t put = f->io->write(f->io->ctx, f->fd, in + n, SAFETY_SLOT_BYTES - n, at + n);
         if (put < 0 && errno == EINTR) {
             continue;
         }
@@ -44,7 +40,7 @@ static enum err write_slot(int fd, unsigned slot, const uint8_t in[SAFETY_SLOT_B
         }
         n += (size_t)put;
     }
-    return fdatasync(fd) == 0 ? OK : error_of_errno();
+    return f->io->sync(f->io->ctx, f->fd) == 0 ? OK : error_of_errno();
 }
 
 /* A clean stop rewrites the last record under the same sequence; that one is the newer. */
@@ -58,7 +54,7 @@ static void read_slots(struct safety_file *f)
     for (unsigned slot = 0; slot < SAFETY_SLOTS; slot++) {
         uint8_t raw[SAFETY_SLOT_BYTES];
         struct safety_record r;
-        if (!read_slot(f->fd, slot, raw) || safety_record_decode(&r, raw) != OK) {
+        if (!read_slot(f, slot, raw) || safety_record_decode(&r, raw) != OK) {
             continue;
         }
         if (!f->found || is_newer(&r, &f->newest)) {
@@ -69,9 +65,9 @@ static void read_slots(struct safety_file *f)
     }
 }
 
-enum err safety_file_open(struct safety_file *f, const char *path)
+enum err safety_file_open(struct safety_file *f, const struct io *io, const char *path)
 {
-    *f = (struct safety_file){.fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)};
+    *f = (struct safety_file){.io = io, .fd = io->open(io->ctx, path, false)};
     if (f->fd < 0) {
         return errno == ENOENT ? ERR_NOT_FOUND : error_of_errno();
     }
@@ -79,37 +75,22 @@ enum err safety_file_open(struct safety_file *f, const char *path)
     return OK;
 }
 
-static enum err sync_directory_of(const char *path)
-{
-    char copy[PATH_MAX];
-    if (snprintf(copy, sizeof copy, "%s", path) >= (int)sizeof copy) {
-        return ERR_IO;
-    }
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return error_of_errno();
-    }
-    enum err e = fsync(fd) == 0 ? OK : error_of_errno();
-    close(fd);
-    return e;
-}
-
-enum err safety_file_create(struct safety_file *f, const char *path,
+enum err safety_file_create(struct safety_file *f, const struct io *io, const char *path,
                             const struct safety_record *r)
 {
-    *f = (struct safety_file){.fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
+    *f = (struct safety_file){.io = io, .fd = io->open(io->ctx, path, true)};
     if (f->fd < 0) {
         return error_of_errno();
     }
     enum err e = OK;
-    if (ftruncate(f->fd, SAFETY_FILE_BYTES) != 0) {
+    if (io->resize(io->ctx, f->fd, SAFETY_FILE_BYTES) != 0) {
         e = error_of_errno();
     }
     if (e == OK) {
         e = safety_file_write_both(f, r);
     }
-    if (e == OK) {
-        e = fsync(f->fd) == 0 ? sync_directory_of(path) : error_of_errno();
+    if (e == OK && io->sync_entry(io->ctx, f->fd, path) != 0) {
+        e = error_of_errno();
     }
     if (e != OK) {
         safety_file_close(f);
@@ -121,7 +102,7 @@ enum err safety_file_write(struct safety_file *f, const struct safety_record *r)
 {
     uint8_t raw[SAFETY_SLOT_BYTES];
     safety_record_encode(raw, r);
-    TRY(write_slot(f->fd, f->next, raw));
+    TRY(write_slot(f, f->next, raw));
     f->next = 1 - f->next;
     f->newest = *r;
     f->found = true;
@@ -137,7 +118,7 @@ enum err safety_file_write_both(struct safety_file *f, const struct safety_recor
 void safety_file_close(struct safety_file *f)
 {
     if (f->fd >= 0) {
-        close(f->fd);
+        f->io->close(f->io->ctx, f->fd);
     }
     f->fd = -1;
 }

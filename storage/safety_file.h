@@ -6,10 +6,12 @@
 #define STORAGE_SAFETY_FILE_H
 
 #include "proto/record.h"
+#include "storage/io.h"
 
 enum { SAFETY_SLOTS = 2, SAFETY_FILE_BYTES = SAFETY_SLOTS * SAFETY_SLOT_BYTES };
 
 struct safety_file {
+    const struct io *io;
     int fd;                       /* -1: not open */
     unsigned next;                /* the slot that the next write goes to */
     bool found;                   /* a valid slot was read */
@@ -17,9 +19,9 @@ struct safety_file {
 };
 
 /* Opens and reads. ERR_NOT_FOUND: no file. A file without a valid slot is OK with found = false. */
-enum err safety_file_open(struct safety_file *f, const char *path) MUST_USE;
+enum err safety_file_open(struct safety_file *f, const struct io *io, const char *path) MUST_USE;
 /* Opens, or makes the file, and writes `r` into both slots; durable, directory entry included. */
-enum err safety_file_create(struct safety_file *f, const char *path,
+enum err safety_file_create(struct safety_file *f, const struct io *io, const char *path,
                             const struct safety_record *r) MUST_USE;
 /* Durable on return. ERR_IO, ERR_NO_SPACE: the older slot was being written; the newer stands. */
 enum err safety_file_write(struct safety_file *f, const struct safety_record *r) MUST_USE;

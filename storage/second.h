@@ -18,7 +18,7 @@ struct second {
 };
 
 enum err second_start(struct second *s, struct safety_file *file) MUST_USE;
-/* Begins to write; `record` stays the caller's and unchanged until second_wait returns. */
+/* Begins to write (without a started thread: writes); `record` stays the caller's and unchanged until second_wait returns. */
 void second_ask(struct second *s, const struct safety_record *record);
 enum err second_wait(struct second *s) MUST_USE;
 /* Nothing is being written. Also after a failed or no start. */

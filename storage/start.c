@@ -1,18 +1,9 @@
 #define _GNU_SOURCE
 #include "storage/start.h"
 
-#include <time.h>
-
 /* The rules of a start (CONSENSUS 8). */
 
 /* ---- a new journal --------------------------------------------------------------------------- */
-
-static uint64_t wall_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 static uint64_t larger(uint64_t a, uint64_t b)
 {
@@ -23,7 +14,7 @@ static enum err rewrite_record(struct storage *s)
 {
     return s->safety.fd >= 0 && s->safety.found
                ? safety_file_write(&s->safety, &s->tip)
-               : safety_file_create(&s->safety, s->safety_path, &s->tip);
+               : safety_file_create(&s->safety, s->io, s->safety_path, &s->tip);
 }
 
 enum { IDENTITY_PUTS = 3 };
@@ -52,7 +43,7 @@ static enum err start_amnesiac(struct start *st)
     puts[IDENTITY_PUTS] =
         (struct kv_put){FAMILY_META, key_meta(META_AMNESIAC), bytes_of("\1", 1), vow};
     uint64_t shown = larger(st->journal.sequence, s->safety.found ? r->sequence : 0);
-    s->tip.sequence = larger(shown, wall_us()) + 1;
+    s->tip.sequence = larger(shown, s->io->wall_us(s->io->ctx)) + 1;
     s->tip.epoch = larger(st->journal.tip.epoch, s->safety.found ? r->epoch : 0);
     s->tip.amnesiac = s->amnesiac = !vow;
     struct journal_step step = {.sequence = s->tip.sequence, .epoch = s->tip.epoch};

@@ -9,7 +9,7 @@
 static enum err probe(void *arg)
 {
     const struct storage *s = arg;
-    return place_probe(s->db_path);
+    return s->io->probe(s->io->ctx, s->db_path);
 }
 
 static enum err reopen(void *arg)
@@ -37,6 +37,8 @@ static enum err run(struct start *st)
     s->writer.kv = &s->kv;
     s->writer.kv_lock = &s->kv_lock;
     s->writer.safety = s->is_member ? &s->safety : NULL;
+    s->writer.io = s->io;
+    s->writer.no_threads = st->o->no_threads;
     s->writer.probe = probe;
     s->writer.reopen = reopen;
     s->writer.reopen_arg = s;
@@ -60,7 +62,9 @@ static void let_go(struct storage *s)
         s->kv.close(s->kv.ctx);
     }
     safety_file_close(&s->safety);
-    place_unlock(s->lock_fd);
+    if (s->lock_fd >= 0) {
+        s->io->close(s->io->ctx, s->lock_fd);
+    }
     pthread_rwlock_destroy(&s->kv_lock);
     free(s);
 }
@@ -79,6 +83,7 @@ enum err storage_open(struct storage **out, const struct storage_options *o,
     }
     s->lock_fd = -1;
     s->safety.fd = -1;
+    s->io = o->io != NULL ? o->io : &io_system;
     s->open_kv = o->open_kv != NULL ? o->open_kv : kv_redo_open;
     s->member = o->member;
     s->is_member = !address_equal(&o->member, &none);
@@ -116,6 +121,11 @@ enum err storage_hand_over(struct storage *s, struct op *op)
         op_free(op);
     }
     return e;
+}
+
+uint64_t storage_turn(struct storage *s)
+{
+    return writer_turn(&s->writer);
 }
 
 bool storage_poll(struct storage *s, struct storage_done *out)

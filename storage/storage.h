@@ -14,6 +14,7 @@
 #define STORAGE_STORAGE_H
 
 #include "proto/record.h"
+#include "storage/io.h"
 #include "storage/kv.h"
 
 struct storage;
@@ -29,6 +30,8 @@ struct storage_options {
     void (*wake)(void *arg);       /* from the storage thread: completions wait */
     void *wake_arg;
     kv_open_fn *open_kv;           /* NULL: RocksDB */
+    const struct io *io;           /* NULL: the system's */
+    bool no_threads;               /* the owner calls storage_turn instead */
 };
 
 /* What the start found (CONSENSUS 8). */
@@ -94,6 +97,10 @@ struct storage_put {
  * ERR_TOO_LARGE: LIMIT_STORAGE_KEY, LIMIT_STORAGE_BYTES. */
 enum err storage_submit_puts(struct storage *s, const struct storage_put *puts, size_t n,
                              bool sync, uint64_t token) MUST_USE;
+
+/* Without threads: carries out what is due, and says when to be called again, on the clock of `io`
+ * (UINT64_MAX: after the next submission). Simulations. */
+uint64_t storage_turn(struct storage *s);
 
 /* ---- completions ----------------------------------------------------------------------------- */
 

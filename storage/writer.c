@@ -5,11 +5,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-uint64_t writer_now_us(void)
+static uint64_t clock_us(const struct writer *w)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+    return w->io->now_us(w->io->ctx);
 }
 
 /* ---- reports --------------------------------------------------------------------------------- */
@@ -45,7 +43,7 @@ static void wake(struct writer *w, bool any)
 /* Everything held is durable. */
 static void settle_durable(struct writer *w)
 {
-    uint64_t now_us = writer_now_us();
+    uint64_t now_us = clock_us(w);
     pthread_mutex_lock(&w->lock);
     size_t before = w->done_n;
     for (struct op *op = op_list_pop(&w->held); op != NULL; op = op_list_pop(&w->held)) {
@@ -80,7 +78,7 @@ static void settle_committed(struct writer *w)
 /* All that is held fails now, and stays to be tried again by writer_flush. */
 static void settle_failed(struct writer *w, enum err e)
 {
-    uint64_t now_us = writer_now_us();
+    uint64_t now_us = clock_us(w);
     pthread_mutex_lock(&w->lock);
     size_t before = w->done_n;
     w->failed = e;
@@ -202,7 +200,7 @@ static void take_group(struct writer *w)
 {
     size_t bytes = 0;
     if (w->held.first == NULL) {
-        w->held_since_us = writer_now_us();
+        w->held_since_us = clock_us(w);
     }
     while (w->queue.first != NULL && bytes < LIMIT_STORAGE_GROUP) {
         struct op *op = op_list_pop(&w->queue);
@@ -231,7 +229,7 @@ static void wait_for_work(struct writer *w)
         struct timespec until = {(time_t)(us / 1000000), (long)(us % 1000000) * 1000};
         if (us == UINT64_MAX) {
             pthread_cond_wait(&w->work, &w->lock);
-        } else if (us <= writer_now_us() ||
+        } else if (us <= clock_us(w) ||
                    pthread_cond_timedwait(&w->work, &w->lock, &until) == ETIMEDOUT) {
             return;
         }
@@ -245,7 +243,7 @@ static void plain_turn(struct writer *w, enum err failed, bool stop)
         return;
     }
     bool late = w->held.first != NULL &&
-                writer_now_us() - w->held_since_us >= (uint64_t)WRITER_IDLE_SYNC_MS * 1000;
+                clock_us(w) - w->held_since_us >= (uint64_t)WRITER_IDLE_SYNC_MS * 1000;
     (void)round_run(w, stop || late); /* a failure is kept in `failed` */
 }
 
@@ -275,33 +273,55 @@ static enum err flush_turn(struct writer *w, enum err failed)
     return OK;
 }
 
+/* Under the lock, which it lets go meanwhile. */
+static void turn(struct writer *w)
+{
+    take_group(w);
+    bool flush = w->flush_asked;
+    bool stop = w->stop;
+    enum err failed = w->failed;
+    pthread_mutex_unlock(&w->lock);
+    enum err e = OK;
+    if (flush) {
+        e = flush_turn(w, failed);
+    } else {
+        plain_turn(w, failed, stop);
+    }
+    pthread_mutex_lock(&w->lock);
+    if (flush) {
+        answer_flush(w, e);
+    }
+}
+
+static bool has_ended(const struct writer *w)
+{
+    return w->stop && w->queue.first == NULL && (w->held.first == NULL || w->failed != OK);
+}
+
 static void *writer_run(void *arg)
 {
     struct writer *w = arg;
     pthread_mutex_lock(&w->lock);
     while (true) {
         wait_for_work(w);
-        if (w->stop && w->queue.first == NULL && (w->held.first == NULL || w->failed != OK)) {
+        if (has_ended(w)) {
             break;
         }
-        take_group(w);
-        bool flush = w->flush_asked;
-        bool stop = w->stop;
-        enum err failed = w->failed;
-        pthread_mutex_unlock(&w->lock);
-        enum err e = OK;
-        if (flush) {
-            e = flush_turn(w, failed);
-        } else {
-            plain_turn(w, failed, stop);
-        }
-        pthread_mutex_lock(&w->lock);
-        if (flush) {
-            answer_flush(w, e);
-        }
+        turn(w);
     }
     pthread_mutex_unlock(&w->lock);
     return NULL;
+}
+
+uint64_t writer_turn(struct writer *w)
+{
+    pthread_mutex_lock(&w->lock);
+    if (next_due_us(w) <= clock_us(w)) {
+        turn(w);
+    }
+    uint64_t due_us = next_due_us(w);
+    pthread_mutex_unlock(&w->lock);
+    return due_us;
 }
 
 /* ---- the owner's side ------------------------------------------------------------------------ */
@@ -329,6 +349,10 @@ enum err writer_start(struct writer *w, uint64_t durable_sequence)
         w->done = NULL;
         return ERR_NO_MEMORY;
     }
+    if (w->no_threads) {
+        w->second = (struct second){.file = w->safety};
+        return OK;
+    }
     if (w->safety != NULL) {
         TRY(second_start(&w->second, w->safety));
     }
@@ -341,6 +365,9 @@ static void join(struct writer *w)
     pthread_mutex_lock(&w->lock);
     w->stop = true;
     pthread_cond_broadcast(&w->work);
+    while (w->no_threads && !has_ended(w)) {
+        turn(w);
+    }
     pthread_mutex_unlock(&w->lock);
     if (w->started) {
         pthread_join(w->thread, NULL);
@@ -399,7 +426,7 @@ static void bring_forward(struct writer *w, const struct op *op)
 enum err writer_submit(struct writer *w, struct op *op)
 {
     bool reports = op->report != OP_SILENT;
-    op->submitted_us = writer_now_us();
+    op->submitted_us = clock_us(w);
     pthread_mutex_lock(&w->lock);
     bool room = has_room(w, op_bytes(op), reports);
     if (room) {
@@ -441,7 +468,11 @@ enum err writer_flush(struct writer *w)
     w->flush_asked = true;
     pthread_cond_signal(&w->work);
     while (w->flush_asked) {
-        pthread_cond_wait(&w->flushed, &w->lock);
+        if (w->no_threads) {
+            turn(w);
+        } else {
+            pthread_cond_wait(&w->flushed, &w->lock);
+        }
     }
     enum err e = w->flush_result;
     pthread_mutex_unlock(&w->lock);

@@ -21,6 +21,8 @@ enum { WRITER_IDLE_SYNC_MS = 100, WRITER_GATHER_US = 5000, WRITER_SHARE_US = 100
 
 struct writer {
     struct kv *kv;
+    const struct io *io;             /* its clock */
+    bool no_threads;                 /* writer_turn is called instead */
     pthread_rwlock_t *kv_lock;       /* held for writing while the store is reopened */
     struct safety_file *safety;      /* NULL: observer */
     enum err (*probe)(void *arg);    /* is there room again? asked before reopening */
@@ -51,7 +53,7 @@ struct writer {
     struct second second;
 };
 
-/* The caller has filled kv, kv_lock, safety, probe, reopen, wake and zeroed the rest. */
+/* The caller has filled kv, io, kv_lock, safety, probe, reopen, wake and zeroed the rest. */
 enum err writer_start(struct writer *w, uint64_t durable_sequence) MUST_USE;
 /* Writes what waits, unless a write has failed, and joins the threads. Frees all that was held. */
 void writer_stop(struct writer *w);
@@ -63,6 +65,7 @@ bool writer_poll(struct writer *w, struct storage_done *out);
 /* Waits until everything submitted is durable, after a failure by trying again. */
 enum err writer_flush(struct writer *w) MUST_USE;
 
-uint64_t writer_now_us(void);
+/* Without threads: storage_turn. */
+uint64_t writer_turn(struct writer *w);
 
 #endif

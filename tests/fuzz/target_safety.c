@@ -49,7 +49,7 @@ void fuzz_safety(struct bytes in)
     }
     struct bytes content = bytes_of(file, (how & 4) == 0 ? sizeof file : SAFETY_SLOT_BYTES + 7);
     valid[1] = valid[1] && content.n == sizeof file;
-    DEMAND(safety_file_open(&f, fuzz_file("safety", content)) == OK);
+    DEMAND(safety_file_open(&f, &io_system, fuzz_file("safety", content)) == OK);
     DEMAND(f.found == (valid[0] || valid[1]));
     for (int i = 0; i < 2; i++) {
         DEMAND(!valid[i] || f.newest.sequence >= r[i].sequence);

@@ -197,7 +197,7 @@ static void records_missing(void **state)
     struct redo_file f;
     char name[PATH_ROOM];
     room_path(r, "db/redo-0", name);
-    assert_int_equal(redo_file_open(&f, name), OK);
+    assert_int_equal(redo_file_open(&f, &io_system, LIMIT_STORAGE_LOG, name), OK);
     uint8_t record[256];
     struct kv_put put = {0, bytes_of("k", 1), bytes_of("v", 1), false};
     assert_true(redo_record_size(&put, 1) <= sizeof record);

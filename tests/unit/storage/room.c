@@ -54,7 +54,7 @@ void room_crash(struct room *r)
     char path[PATH_ROOM];
     room_close(r);
     room_path(r, "safety", path);
-    assert_int_equal(safety_file_open(&f, path), OK);
+    assert_int_equal(safety_file_open(&f, &io_system, path), OK);
     struct safety_record record = f.newest;
     record.clean = false;
     assert_int_equal(safety_file_write_both(&f, &record), OK);
@@ -193,7 +193,7 @@ struct safety_record room_record(const struct room *r)
     struct safety_file f;
     char path[PATH_ROOM];
     room_path(r, "safety", path);
-    assert_int_equal(safety_file_open(&f, path), OK);
+    assert_int_equal(safety_file_open(&f, &io_system, path), OK);
     assert_true(f.found);
     struct safety_record record = f.newest;
     safety_file_close(&f);

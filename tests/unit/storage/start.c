@@ -39,7 +39,7 @@ static void write_record(struct room *r, const struct safety_record *record)
     struct safety_file f;
     char path[PATH_ROOM];
     room_path(r, "safety", path);
-    assert_int_equal(safety_file_create(&f, path, record), OK);
+    assert_int_equal(safety_file_create(&f, &io_system, path, record), OK);
     safety_file_close(&f);
 }
 
