@@ -32,9 +32,10 @@ static void report_proposals(struct core *c, const struct block_record *a,
         return;
     }
     r->evidence_sent = true;
-    e->u.evidence = (struct evidence){.member = b->header.leader,
+    /* Whose turn it is has signed both, whomever they name as their leader. */
+    int leader = rotation_leader(c, turn_of(c, b->header.slot));
+    e->u.evidence = (struct evidence){.member = (uint8_t)leader,
                                       .slot = b->header.slot,
-                                      .attempt = b->header.attempt,
                                       .first = a->head.hash,
                                       .second = b->hash,
                                       .first_signature = a->head.signature,
@@ -67,7 +68,8 @@ static void on_proposal(struct core *c, const struct message *m, int from)
     const struct block_head *head = &m->u.proposal.head;
     const struct header *h = &head->header;
     bundle_learn(c, &m->u.proposal.justification, from);
-    if (h->epoch != c->epoch->epoch || h->slot == 0) {
+    /* Another attempt is no block of this version, and beside one of attempt 0 no evidence. */
+    if (h->epoch != c->epoch->epoch || h->slot == 0 || h->attempt != 0) {
         return;
     }
     struct block_record *known = block_find(c, &head->hash);

@@ -375,9 +375,10 @@ static size_t put_system(struct core_run *r, uint8_t out[CORE_SYSTEM],
 void core_run_seal(struct core_run *r, struct block_head *head)
 {
     const struct header *h = &head->header;
+    int leader = core_leader(r->core, (h->slot - 1) / TURN_SLOTS);
     head->hash = header_hash(h);
     struct hash digest = propose_digest(&r->config.epoch, h->slot, h->attempt, &head->hash);
-    sign(&head->signature, &r->config.epoch.member[h->leader % MEMBERS].address, &digest);
+    sign(&head->signature, &r->config.epoch.member[leader].address, &digest);
 }
 
 struct block_head *core_run_block(struct core_run *r, const struct block_head *parent,

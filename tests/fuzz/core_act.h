@@ -50,7 +50,7 @@ struct certificate core_run_certificate(struct core_run *r, uint8_t kind, uint64
  * notice in, 0x40 a later timestamp. */
 struct block_head *core_run_block(struct core_run *r, const struct block_head *parent,
                                   uint64_t slot, uint8_t flags, uint8_t twist);
-/* Hash and signature of a header that was changed. */
+/* Hash and signature of a header that was changed: by whose turn it is, whomever it names. */
 void core_run_seal(struct core_run *r, struct block_head *head);
 
 #endif

@@ -201,6 +201,56 @@ static void proposals_of_another_epoch_or_slot(void **state)
     assert_int_equal(view.blocks, 1);
 }
 
+static void propose(int from, const struct block_head *head)
+{
+    struct message m = {.kind = MSG_PROPOSAL, .u.proposal.head = *head};
+    hear(from, &m);
+}
+
+static const struct evidence *evidence_shown(void)
+{
+    for (uint32_t i = 0; i < r.out.n; i++) {
+        if (r.out.effect[i].kind == EFFECT_EVIDENCE) {
+            return &r.out.effect[i].u.evidence;
+        }
+    }
+    return NULL;
+}
+
+/* Two proposals of one slot are a fault of whose turn it is, also where they name another. */
+static void two_proposals_that_name_somebody_else(void **state)
+{
+    (void)state;
+    uint8_t leader = one->header.leader;
+    struct block_head other = *one;
+    propose(0, one);
+    assert_null(evidence_shown());
+    other.header.leader = (uint8_t)((leader + 1) % 4);
+    core_run_seal(&r, &other);
+    propose(0, &other);
+    assert_non_null(evidence_shown());
+    assert_int_equal(evidence_shown()->member, leader);
+}
+
+/* Signatures of two attempts do not make evidence: a block that carried it would be refused. */
+static void two_attempts_are_no_evidence(void **state)
+{
+    (void)state;
+    struct block_head other = *one;
+    other.header.attempt = 1;
+    core_run_seal(&r, &other);
+    propose(0, one);
+    propose(0, &other);
+    assert_null(evidence_shown());
+    assert_int_equal(setup(state), 0);
+    propose(0, &other);
+    propose(0, one);
+    assert_null(evidence_shown());
+    struct core_view view;
+    core_get_view(r.core, &view);
+    assert_int_equal(view.blocks, 2); /* the anchor, and the one of attempt 0 */
+}
+
 /* Long system sections have few places; those of turns that are over make room. */
 static void long_system_sections(void **state)
 {
@@ -276,6 +326,8 @@ int main(void)
         TEST(notices_that_nobody_signed),
         TEST(statuses_of_another_epoch),
         TEST(proposals_of_another_epoch_or_slot),
+        TEST(two_proposals_that_name_somebody_else),
+        TEST(two_attempts_are_no_evidence),
         TEST(long_system_sections),
         TEST(a_second_instance),
         TEST(answers_nobody_asked_for),
