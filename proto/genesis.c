@@ -3,7 +3,7 @@
 #include "proto/epoch_bytes.h"
 
 /* Told apart from every other thing that is hashed here, and from other versions of itself. */
-static const char genesis_tag[] = "baton genesis 1";
+static const char genesis_tag[] = "baton genesis 2";
 
 static void put_u256(struct keccak *k, const struct u256 *v)
 {
@@ -24,6 +24,7 @@ struct hash genesis_hash(const struct genesis *g)
     keccak_update(&k, g->registry.b, sizeof g->registry.b);
     keccak_put_params(&k, &g->params);
     keccak_put_members(&k, g->member, g->n);
+    keccak_put_u32(&k, g->seal_ms);
     put_u256(&k, &g->base_fee);
     keccak_put_u32(&k, g->allocs);
     for (uint32_t i = 0; i < g->allocs; i++) {

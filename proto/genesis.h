@@ -9,7 +9,7 @@
 #include "proto/members.h"
 #include "proto/u256.h"
 
-enum { GENESIS_ALLOCS = 4096 };
+enum { GENESIS_ALLOCS = 4096, GENESIS_SEAL_MS = 10000 /* where nobody says otherwise */ };
 
 struct genesis_alloc {
     struct address address;
@@ -24,6 +24,7 @@ struct genesis {
     struct epoch_params params;
     uint32_t n;
     struct member member[LIMIT_MEMBERS];
+    uint32_t seal_ms;              /* a segment of batches ends at the latest so long after its first block */
     struct u256 base_fee;          /* of the first block, wei */
     uint32_t allocs;
     struct genesis_alloc *alloc;   /* sorted by address, no duplicates; owned by the maker */

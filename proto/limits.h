@@ -97,18 +97,28 @@
     LIMIT(SEAL_MAX_MS, 3600000, "ms", "genesis refused: sealIntervalMs")                       \
     LIMIT(AUTH_HEADERS, 192, "headers", "a segment waits for a certificate nearer to its end") \
     LIMIT(POST_BLOCKS, 256, "blocks", "a piece of posting work reads no more; the next goes on") \
-    LIMIT(POST_RETRY_MS, 30000, "ms", "longest wait before a failed posting is tried again")   \
+    LIMIT(POST_RETRY_MS, 10000, "ms", "longest wait before a failed posting is tried again")   \
     LIMIT(UNSAFE_SLOW_BYTES, 2000000, "bytes", "stage 1: blocks become smaller (estimated, compressed)") \
     LIMIT(UNSAFE_LEAST_BYTES, 20000000, "bytes", "stage 2: smallest blocks, small transactions") \
     LIMIT(UNSAFE_STOP_BYTES, 64000000, "bytes", "stage 3: empty blocks, new transactions refused") \
     LIMIT(UNSAFE_SLOW_S, 600, "s", "stage 1: the oldest block that is not safe")               \
     LIMIT(UNSAFE_LEAST_S, 7200, "s", "stage 2")                                                \
     LIMIT(UNSAFE_STOP_S, 21600, "s", "stage 3")                                                \
+    LIMIT(L1_ENDPOINTS, 16, "endpoints", "configuration refused")                              \
+    LIMIT(L1_ANSWER, 33554432, "bytes", "the endpoint's answer is dropped, counted")           \
+    LIMIT(L1_SHORT_ANSWER, 4194304, "bytes", "the same, where no block is asked for")          \
+    LIMIT(L1_JSON, 524288, "values", "the endpoint's answer is dropped, counted")              \
     LIMIT(L1_CALLS, 256, "calls", "refused: to the L1, under way")                             \
     LIMIT(L1_FEE_BLOCKS, 20, "blocks", "fee history asks for no more")                         \
     LIMIT(L1_PATH, 16, "headers", "the rest is asked for next")                                \
     LIMIT(L1_REORG, 65, "blocks", "none kept: the caller goes further back")                   \
     LIMIT(L1_BLOBS, 32, "blobs", "refused: in one call to the L1")                             \
+    LIMIT(DERIVE_HASHES, 512, "blocks", "a deeper reorg of the L1: derived anew from the start") \
+    LIMIT(DERIVE_ROWS, 4096, "postings", "oldest forgotten: not final on the L1")              \
+    LIMIT(DERIVE_POOL, 256, "transactions", "oldest forgotten: calldata waiting for its half") \
+    LIMIT(DERIVE_POOL_BYTES, 33554432, "bytes", "oldest forgotten: the same")                  \
+    LIMIT(DERIVE_TRIES, 8, "envelopes", "the rest is not tried: for one payload")              \
+    LIMIT(DERIVE_MEMO, 65536, "blocks", "older executions forgotten: no reorg that deep")      \
     LIMIT(BATCH_JSON, 1000000, "elements", "baton batch prints no larger batch")               \
     LIMIT(CONFIG_BYTES, 1048576, "bytes", "configuration refused")
 

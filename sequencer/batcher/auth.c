@@ -68,7 +68,7 @@ static bool times_rise(const struct auth_time *time, uint64_t n)
 enum err auth_encode(struct buffer *out, const struct batch_auth *a, const struct auth_time *time)
 {
     if (a->last < a->first || a->last - a->first >= LIMIT_SEGMENT_BLOCKS || a->headers == 0 ||
-        a->headers > LIMIT_BUNDLE_HEADERS || !times_rise(time, a->last - a->first + 1)) {
+        a->headers > LIMIT_AUTH_HEADERS || !times_rise(time, a->last - a->first + 1)) {
         return ERR_REFUSED;
     }
     put_segment(out, a);
@@ -157,8 +157,8 @@ static enum err take_headers(struct cursor *c, struct batch_auth *a)
     size_t at = c->at;
     uint8_t n;
     TRY(cursor_byte(c, "the count of headers", &n));
-    if (n == 0 || n > LIMIT_BUNDLE_HEADERS) {
-        return cursor_fail(c, ERR_MALFORMED, at, "1 to 32 headers");
+    if (n == 0 || n > LIMIT_AUTH_HEADERS) {
+        return cursor_fail(c, ERR_MALFORMED, at, "1 to 192 headers");
     }
     a->headers = n;
     for (uint8_t i = 0; i < n; i++) {

@@ -32,8 +32,8 @@ struct batch_auth {
     struct hash config;      /* config hash of the epoch that signed */
     struct hash next_config; /* of the next segment's; the same inside an epoch */
     struct certificate cert; /* of kind finalize; its epoch and block are those of `header[0]` */
-    uint32_t headers;        /* 1 … LIMIT_BUNDLE_HEADERS */
-    struct header header[LIMIT_BUNDLE_HEADERS];
+    uint32_t headers;        /* 1 … LIMIT_AUTH_HEADERS */
+    struct header header[LIMIT_AUTH_HEADERS];
     uint64_t first_ms;
     struct bytes times; /* the rest; read with auth_time */
 };

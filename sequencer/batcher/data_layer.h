@@ -15,6 +15,14 @@ struct posting {
     struct bytes envelope; /* auth.h */
 };
 
+/* The last segment that stands. */
+struct posted {
+    uint64_t number; /* of the segment, from 0 */
+    uint64_t first;
+    uint64_t last;
+    struct hash hash; /* of block `last`, as wallets see it */
+};
+
 struct data_layer {
     void *ctx;
     /* OK: it stands there for good, and `end` has moved. Posting again what stands there already,
@@ -24,6 +32,8 @@ struct data_layer {
     /* Height of the last block that stands there without a gap; one below the first segment's
      * where there is none. */
     uint64_t (*end)(void *ctx);
+    /* False: nothing stands there. */
+    bool (*last)(void *ctx, struct posted *out);
     /* The segment that begins with block `first`, appended to the buffers. ERR_NOT_FOUND;
      * ERR_CORRUPT with the place in `why`. */
     enum err (*read)(void *ctx, uint64_t first, struct buffer *payload, struct buffer *envelope,

@@ -385,6 +385,17 @@ static uint64_t file_end(void *ctx)
     return ((struct layer_file *)ctx)->end;
 }
 
+static bool file_last(void *ctx, struct posted *out)
+{
+    const struct layer_file *l = ctx;
+    if (l->segments == 0) {
+        return false;
+    }
+    const struct segment_name *s = &l->segment[l->segments - 1];
+    *out = (struct posted){l->segments - 1, s->first, s->last, l->end_hash};
+    return true;
+}
+
 static enum err file_read(void *ctx, uint64_t first, struct buffer *payload,
                           struct buffer *envelope, char *why, size_t why_len)
 {
@@ -415,7 +426,7 @@ static void file_close(void *ctx)
 
 struct data_layer layer_file_layer(struct layer_file *l)
 {
-    return (struct data_layer){l, file_post, file_end, file_read, file_close};
+    return (struct data_layer){l, file_post, file_end, file_last, file_read, file_close};
 }
 
 size_t layer_file_removed(const struct layer_file *l)

@@ -29,6 +29,7 @@ struct genesis_options {
     uint64_t block_ms;
     uint64_t idle_ms;
     uint64_t gas_limit;
+    uint64_t seal_ms;
     uint64_t base_fee;
     bool devnet;
     bool lost;
@@ -154,6 +155,7 @@ static enum err make(struct genesis *g, const struct genesis_options *o, char *w
     g->chain_id = o->chain_id;
     g->timestamp_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_usec / 1000;
     g->devnet = o->devnet;
+    g->seal_ms = (uint32_t)o->seal_ms;
     g->base_fee = u256_from_u64(o->base_fee);
     g->params = (struct epoch_params){
         .fault_model = strcmp(o->fault, "crash") == 0 ? FAULT_CRASH : FAULT_BFT,
@@ -216,6 +218,7 @@ static struct json_object *describe(const struct genesis *g, const struct epoch_
     doc_put_text(o, "pace", g->params.pace == PACE_FIXED ? "fixed" : "demand");
     doc_put_u64(o, "blockTimeMs", g->params.block_time_ms);
     doc_put_u64(o, "turn", g->params.turn_slots);
+    doc_put_u64(o, "sealIntervalMs", g->seal_ms);
     doc_put_u64(o, "weight", c->total);
     doc_put_u64(o, "faulty", c->faulty);
     doc_put_u64(o, "quorum", c->quorum);
@@ -337,6 +340,7 @@ int cmd_genesis(int argc, char **argv)
                                        .block_ms = 200,
                                        .idle_ms = 1000,
                                        .gas_limit = 60000000,
+                                       .seal_ms = GENESIS_SEAL_MS,
                                        .base_fee = 1000000000};
     struct words words = {.n = 0};
     const struct option table[] = {
@@ -355,6 +359,8 @@ int cmd_genesis(int argc, char **argv)
          "new, demand: heartbeat of an idle chain (1s)"},
         {"gas-limit", OPTION_NUMBER, &o.gas_limit, "GAS", 21000, INT64_MAX,
          "new: of a block (60000000)"},
+        {"seal-interval", OPTION_DURATION, &o.seal_ms, "TIME", LIMIT_SEAL_MIN_MS,
+         LIMIT_SEAL_MAX_MS, "new: a segment of batches is closed at the latest then (10s)"},
         {"base-fee", OPTION_NUMBER, &o.base_fee, "WEI", 0, INT64_MAX,
          "new: of the first block (1000000000)"},
         {"registry", OPTION_TEXT, &o.registry, "ADDRESS", 0, 0,

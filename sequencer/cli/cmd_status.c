@@ -27,6 +27,20 @@ static void print_head(const struct json_object *s, const char *name)
     }
 }
 
+static void print_batches(const struct json_object *s)
+{
+    struct json_object *b = doc_member(s, "batches");
+    if (json_object_is_type(b, json_type_object)) {
+        printf("batches    %" PRIu64 " segments (%s), lag %" PRIu64 " blocks, %" PRIu64
+               " ms, back-pressure %" PRIu64 "\n",
+               doc_u64(b, "segments", 0), doc_text(b, "layer", "?"), doc_u64(b, "lagBlocks", 0),
+               doc_u64(b, "lagMs", 0), doc_u64(b, "stage", 0));
+        if (*doc_text(b, "error", "") != '\0') {
+            printf("  %s\n", doc_text(b, "error", ""));
+        }
+    }
+}
+
 static void print_members(const struct json_object *s)
 {
     struct json_object *members = doc_member(s, "members");
@@ -143,6 +157,7 @@ static void print_status(const struct json_object *s)
     print_head(s, "unsafe");
     print_head(s, "safe");
     print_head(s, "finalized");
+    print_batches(s);
     printf("this node: %s, %s", doc_text(self, "role", "?"),
            doc_truth(self, "ready", false) ? "ready" : "not ready");
     print_reasons(self);

@@ -252,7 +252,7 @@ static int check(const struct devnet_options *o)
     uint64_t base = o->base_port != 0 ? o->base_port : 8545;
     uint64_t nodes = o->nodes != 0 ? o->nodes : 4;
     int code = only("el", o->el, "ledger", "the built-in ledger executes the blocks");
-    code = code < 0 ? only("l1", o->l1, "none", "the chain runs without an L1") : code;
+    code = code < 0 ? only("l1", o->l1, "none", "nodes post into files") : code;
     code = code < 0 ? only("da", o->da, "file", "no other data layer is built in") : code;
     if (code < 0 && base + DEVNET_P2P_PORT + nodes > UINT16_MAX) {
         code = cli_fail(CLI_USAGE,
@@ -285,8 +285,8 @@ int cmd_devnet(int argc, char **argv)
         {"el", OPTION_TEXT, &o->el, "KIND", 0, 0, "execution: ledger"},
         {"l1", OPTION_TEXT, &o->l1, "KIND", 0, 0, "L1: none"},
         {"da", OPTION_TEXT, &o->da, "KIND", 0, 0, "data layer: file"},
-        {"seal-interval", OPTION_DURATION, &o->seal_ms, "TIME", 100, 3600000,
-         "a segment is closed at the latest then (10s)"},
+        {"seal-interval", OPTION_DURATION, &o->seal_ms, "TIME", LIMIT_SEAL_MIN_MS,
+         LIMIT_SEAL_MAX_MS, "a segment is closed at the latest then (10s)"},
         {"seed", OPTION_NUMBER, &o->seed, "N", 1, INT64_MAX, "same keys each time (1)"},
         {"json", OPTION_FLAG, &o->json, "", 0, 0,
          "events as JSON lines; automatic without a terminal"},

@@ -70,7 +70,10 @@ struct devnet_node {
     uint64_t started_us;
     uint64_t head;
     uint64_t head_us;
-    bool ready; /* of its last baton_status */
+    bool ready; /* of its last baton_status, as are the next three */
+    uint64_t safe;
+    uint64_t batch_lag_ms;
+    uint64_t batch_stage;
     bool asked; /* a status request is under way */
     char role[12];
 };

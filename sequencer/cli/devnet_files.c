@@ -112,6 +112,7 @@ static void defaults(struct devnet_options *o)
     default_u64(&o->block_ms, 200);
     default_u64(&o->turn, 8);
     default_u64(&o->chain_id, 41197);
+    default_u64(&o->seal_ms, GENESIS_SEAL_MS);
     default_u64(&o->seed, 1);
     if (o->fault == NULL) {
         o->fault = o->nodes >= 4 ? "bft" : "crash";
@@ -188,6 +189,7 @@ static enum err check_resumed(struct devnet *d, char *why, size_t why_len)
     TRY(same("nodes", o->nodes, g->n, why, why_len));
     TRY(same("base-port", o->base_port, d->base_port, why, why_len));
     TRY(same("chain-id", o->chain_id, g->chain_id, why, why_len));
+    TRY(same("seal-interval", o->seal_ms, g->seal_ms, why, why_len));
     TRY(same("turn", o->turn, g->params.turn_slots, why, why_len));
     return same("block-time", o->block_ms, g->params.block_time_ms, why, why_len);
 }

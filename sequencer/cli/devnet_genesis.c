@@ -110,6 +110,7 @@ enum err devnet_genesis_make(struct devnet *d, char *why, size_t why_len)
         .timestamp_ms = now_ms(),
         .devnet = true,
         .params = params_of(&d->options),
+        .seal_ms = (uint32_t)d->options.seal_ms,
         .n = (uint32_t)d->options.nodes,
         .base_fee = u256_from_u64(GWEI),
     };

@@ -166,6 +166,24 @@ static void draw_events(struct picture *p, const struct devnet *d)
     }
 }
 
+/* The safe head that most has, and how far it is behind; the stage where there is one. */
+static void draw_batches(struct picture *p, const struct devnet *d)
+{
+    const struct devnet_node *best = &d->node[0];
+    char stage[32] = "";
+    for (uint32_t i = 1; i < d->n; i++) {
+        best = d->node[i].safe > best->safe ? &d->node[i] : best;
+    }
+    uint64_t lag = d->gap.head > best->safe ? d->gap.head - best->safe : 0;
+    if (best->batch_stage > 0) {
+        snprintf(stage, sizeof stage, ", back-pressure %u", (unsigned)best->batch_stage);
+    }
+    add_line(p, best->batch_stage > 0 ? "\x1b[33m" : NULL,
+             "safe %llu, lag %llu blocks, %llu ms; batches in files%s",
+             (unsigned long long)best->safe, (unsigned long long)lag,
+             (unsigned long long)best->batch_lag_ms, stage);
+}
+
 void devnet_view_draw(struct devnet *d)
 {
     static struct picture p;
@@ -181,6 +199,7 @@ void devnet_view_draw(struct devnet *d)
     uint64_t age_ms = (uv_hrtime() / 1000 - d->gap.last_us) / 1000;
     add_line(&p, age_ms > 2000 ? "\x1b[31m" : "\x1b[1m", "head %llu, %llu ms ago",
              (unsigned long long)d->gap.head, (unsigned long long)age_ms);
+    draw_batches(&p, d);
     for (uint32_t i = 0; i < d->n; i++) {
         draw_node(&p, d, &d->node[i]);
     }

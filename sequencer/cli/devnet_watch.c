@@ -142,6 +142,10 @@ static void on_status(void *arg, const struct http_answer *a)
     memcpy(node->role, role, n);
     node->role[n] = '\0';
     node->ready = doc_truth(self, "ready", false);
+    const struct json_object *batches = doc_member(status, "batches");
+    node->safe = doc_u64(doc_member(status, "safe"), "number", 0);
+    node->batch_lag_ms = doc_u64(batches, "lagMs", 0);
+    node->batch_stage = doc_u64(batches, "stage", 0);
     json_object_put(status);
     check_ready(node->net);
 }

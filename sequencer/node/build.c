@@ -88,9 +88,34 @@ static void built(void *arg, const struct execution_result *r)
     answer(n, number, r, b);
 }
 
+/* Those of `count` candidates that neither the builder nor back-pressure keeps out, into s->tx. */
+static uint32_t choose(struct builds *s, uint32_t count, const struct pressure *p)
+{
+    uint64_t bytes = 0;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct mempool_candidate *c = &s->candidate[i];
+        bool aside = s->halving.aside != 0 && builder_is_aside(&s->halving, &c->hash);
+        if (aside || c->raw.n > p->tx_bytes) {
+            continue;
+        }
+        bytes += c->raw.n;
+        if (bytes > p->block_bytes) {
+            break;
+        }
+        s->tx[kept].raw = c->raw;
+        s->tx[kept++].sender = c->sender;
+    }
+    return kept;
+}
+
 static uint32_t candidates(struct node *n, const struct effect *e)
 {
     struct builds *s = &n->builds;
+    const struct pressure pressure = posting_pressure(n);
+    if (pressure.refuse) {
+        return 0;
+    }
     if (s->candidate == NULL) {
         s->candidate = calloc(LIMIT_BODY_TXS, sizeof *s->candidate);
         s->tx = calloc(LIMIT_BODY_TXS, sizeof *s->tx);
@@ -103,14 +128,7 @@ static uint32_t candidates(struct node *n, const struct effect *e)
     taken_chain(n, &s->taken, &e->u.build.parent);
     uint32_t count = mempool_select(n->mempool, s->candidate, max, n->epoch.params.gas_limit,
                                     taken_has, &s->taken);
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        if (s->halving.aside == 0 || !builder_is_aside(&s->halving, &s->candidate[i].hash)) {
-            s->tx[kept].raw = s->candidate[i].raw;
-            s->tx[kept++].sender = s->candidate[i].sender;
-        }
-    }
-    return kept;
+    return choose(s, count, &pressure);
 }
 
 void build_verdict(struct node *n, const struct block_entry *e, bool good)

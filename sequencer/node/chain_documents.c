@@ -183,8 +183,9 @@ struct json_object *documents_status(struct node *n)
     json_object_object_add(o, "leader", leader_doc(n, v.leader));
     json_object_object_add(o, "self", self_doc(n, &v));
     json_object_object_add(o, "unsafe", head_doc(n));
-    json_object_object_add(o, "safe", NULL);
-    json_object_object_add(o, "finalized", NULL);
+    json_object_object_add(o, "safe", posting_head_doc(n, &n->poster.safe));
+    json_object_object_add(o, "finalized", posting_head_doc(n, &n->poster.finalized));
+    json_object_object_add(o, "batches", posting_doc(n));
     json_put_bool(o, "catchingUp", !view_ready(n));
     json_object_object_add(o, "stall", stall_doc(&v));
     json_object_object_add(o, "quorum", quorum_doc(n));

@@ -183,13 +183,15 @@ static enum err head(void *ctx, enum rpc_tag tag, uint64_t *number, struct hash 
     struct node *n = ctx;
     struct hash at = n->genesis.payload;
     *number = 0;
-    if (tag == RPC_SAFE || tag == RPC_FINALIZED) {
-        return ERR_NOT_FOUND; /* nothing is posted yet: no head has these names */
+    if (tag != RPC_EARLIEST && !view_ready(n)) {
+        return ERR_NOT_READY;
     }
-    if (tag == RPC_LATEST) {
-        if (!view_ready(n)) {
-            return ERR_NOT_READY;
-        }
+    if (tag == RPC_SAFE || tag == RPC_FINALIZED) {
+        struct posting_head shown =
+            posting_shown(n, tag == RPC_SAFE ? &n->poster.safe : &n->poster.finalized);
+        *number = shown.number;
+        at = shown.hash;
+    } else if (tag == RPC_LATEST) {
         *number = n->finality.latest_number;
         at = n->finality.latest_payload;
     }

@@ -150,6 +150,7 @@ static void latest(struct node *n, struct block_entry *e)
     f->recent[h->height % RECENT].payload = h->payload;
     remember_txs(f, e);
     f->latest_ms = h->timestamp_ms;
+    posting_final(n, h);
     if (e->arrival_us != 0 && e->final_us > e->arrival_us) {
         metrics_observe(n->metrics, METRIC_FINALITY_SECONDS, 0,
                         (double)(e->final_us - e->arrival_us) / 1e6);

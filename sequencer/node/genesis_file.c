@@ -257,6 +257,15 @@ static void take_params(struct source *s, struct json_object *o, struct epoch_pa
     p->gas_limit = need_u64(s, "genesis", o, "gasLimit", INT64_MAX);
 }
 
+static void take_seal(struct source *s, struct json_object *o, struct genesis *g)
+{
+    g->seal_ms = need_u32(s, "genesis", o, "sealIntervalMs");
+    if (s->err == OK && (g->seal_ms < LIMIT_SEAL_MIN_MS || g->seal_ms > LIMIT_SEAL_MAX_MS)) {
+        fail(s, "genesis", "'sealIntervalMs': expected %d to %d", (int)LIMIT_SEAL_MIN_MS,
+             (int)LIMIT_SEAL_MAX_MS);
+    }
+}
+
 static void take_all(struct source *s, struct json_object *o, struct genesis *g)
 {
     static const char *const keys[] = {"chainId",
@@ -271,6 +280,7 @@ static void take_all(struct source *s, struct json_object *o, struct genesis *g)
                                        "maxIntervalMs",
                                        "executeBeforeFinalize",
                                        "gasLimit",
+                                       "sealIntervalMs",
                                        "baseFee",
                                        "members",
                                        "alloc",
@@ -281,6 +291,7 @@ static void take_all(struct source *s, struct json_object *o, struct genesis *g)
     g->devnet = need_bool(s, "genesis", o, "devnet");
     need_address(s, "genesis", o, "registry", &g->registry);
     take_params(s, o, &g->params);
+    take_seal(s, o, g);
     struct json_object *fee = need(s, "genesis", o, "baseFee", json_type_string);
     if (fee != NULL) {
         take_amount(s, "genesis", "baseFee", fee, &g->base_fee);
@@ -424,6 +435,7 @@ static struct json_object *genesis_doc(const struct genesis *g)
     json_put_u64(o, "maxIntervalMs", p->max_interval_ms);
     json_put_bool(o, "executeBeforeFinalize", p->execute_before_finalize != 0);
     json_put_u64(o, "gasLimit", p->gas_limit);
+    json_put_u64(o, "sealIntervalMs", g->seal_ms);
     put_amount(o, "baseFee", &g->base_fee);
     for (uint32_t i = 0; i < g->n; i++) {
         json_object_array_add(members, member_doc(&g->member[i]));

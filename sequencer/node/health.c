@@ -149,7 +149,7 @@ void health_turn(struct node *n)
     h->pool_changed = false;
     struct mempool_stats stats;
     mempool_get_stats(n->mempool, &stats);
-    bool pending = stats.executable > 0;
+    bool pending = stats.executable > 0 && !posting_pressure(n).refuse;
     if (pending) {
         taken_chain(n, &n->builds.taken, &n->finality.tip);
         pending = mempool_has_executable(n->mempool, taken_has, &n->builds.taken);
@@ -248,6 +248,7 @@ static void beat(uv_timer_t *timer)
         look_at_links(n);
         sync_check(n);
         intake_sweep(n);
+        posting_turn(n);
         book_gauges(n);
     }
     if (h->beats % EVERY_SECOND == 0) {

@@ -257,6 +257,7 @@ void book_gauges(struct node *n)
     metrics_set(m, METRIC_CORE_RECORDS, 0, (double)v.records);
     metrics_set(m, METRIC_MEMPOOL_TXS, 0, (double)pool.count);
     metrics_set(m, METRIC_MEMPOOL_BYTES, 0, (double)pool.bytes);
+    posting_gauges(n);
     if (n->health.beats % 250 == 0) {
         process_metrics(m);
     }

@@ -128,6 +128,9 @@ void intake_submit(struct node *n, struct bytes raw, rpc_submit_cb cb, void *arg
         refuse(cb, arg, -32000, "oversized data");
     } else if (raw.n == 0) {
         refuse(cb, arg, -32000, "typed transaction too short");
+    } else if (posting_pressure(n).refuse) {
+        book_limit(n, "UNSAFE_STOP_BYTES");
+        refuse(cb, arg, -32005, pressure_sentence(posting_layer(n)));
     } else {
         submit(n, raw, cb, arg);
     }

@@ -252,6 +252,7 @@ static enum err open_parts(struct node *n, char *why)
     TRY(driver_open(n));
     TRY(open_execution(n, why));
     TRY(restart_core(n, why, WHY));
+    TRY(posting_open(n, why, WHY));
     health_first_look(n);
     TRY(port_error(open_peers(n, why)));
     TRY(port_error(open_rpc(n, why)));
@@ -307,6 +308,7 @@ static void close_parts(struct node *n)
         health_close(n);
     }
     time_close(n);
+    posting_stop(n);
     struct rpc *rpc = n->rpc;
     struct p2p *p2p = n->p2p;
     n->rpc = NULL; /* what is still answered or written has nobody to go to */
@@ -341,6 +343,7 @@ static void free_parts(struct node *n)
     intake_close(n);
     build_close(n);
     finality_close(n);
+    posting_close(n);
     blocks_close(n);
     driver_close(n);
     mempool_destroy(n->mempool);

@@ -26,10 +26,12 @@ static inline unsigned parts_hash(const void *key)
 #include "p2p/p2p.h"
 #include "proto/genesis.h"
 #include "proto/tx.h"
+#include "sequencer/batcher/pressure.h"
 #include "sequencer/builder/builder.h"
 #include "sequencer/execution/ledger_service.h"
 #include "sequencer/mempool/mempool.h"
 #include "sequencer/node/config.h"
+#include "sequencer/node/posting_make.h"
 #include "sequencer/observe/incidents.h"
 #include "sequencer/observe/log.h"
 #include "sequencer/observe/metrics.h"
@@ -405,6 +407,51 @@ void sync_serve_range(struct node *n, int member, const struct message *m);
 void sync_serve_fetch(struct node *n, int member, const struct hash *block);
 void sync_fetch(struct node *n, const struct hash *block, int peer);
 
+/* ---- posting.c, posting_view.c --------------------------------------------------------------- */
+
+/* Final blocks on their way into the data layer. posting_make.h works on a worker; here is when,
+ * what came of it, and what everybody else sees. `safe` and `finalized` move in posting_heads only,
+ * which may also move them back: a layer on an L1 can lose what it held. */
+struct poster {
+    struct layer_file *files;
+    struct data_layer layer;
+    struct posting_maker *maker; /* the worker's while `working` */
+    uv_work_t work;
+    bool working, closing;
+    uint64_t asked_slot, asked_us;
+    struct posting_result result;
+    struct posting_head safe, finalized;
+    uint64_t segments;
+    uint64_t oldest_ms; /* time of the first block above `safe`; 0: none */
+    /* bodies above `safe`: those read by the maker, and those final since it was level */
+    uint64_t held_bytes, final_bytes, asked_bytes, level_bytes;
+    uint32_t permille; /* size of the last segment, as it was posted, to its bodies */
+    enum err err;      /* why nothing is posted now, */
+    char why[POSTING_WHY];
+    uint64_t failed_us;  /* since when, */
+    uint64_t waiting_us; /* or since when something is not on disk yet; 0: not */
+    uint64_t retry_us, wait_us;
+    unsigned stage; /* of back-pressure (batcher/pressure.h) */
+};
+
+/* Refuses a folder that is damaged or another chain's, with the remedy. */
+enum err posting_open(struct node *n, char *why, size_t why_len) MUST_USE;
+void posting_stop(struct node *n); /* counts in n->closing until the worker is done */
+void posting_close(struct node *n);
+void posting_final(struct node *n, const struct header *h); /* part of `latest` now */
+void posting_turn(struct node *n);                          /* every 100 ms */
+void posting_heads(struct node *n, const struct posting_head *safe,
+                   const struct posting_head *finalized);
+/* What the own blocks and the intake must heed now. */
+struct pressure posting_pressure(const struct node *n);
+enum pressure_layer posting_layer(const struct node *n);
+uint64_t posting_unsafe_bytes(const struct node *n); /* compressed, as estimated */
+/* A head as users may see it: never above `latest`. */
+struct posting_head posting_shown(const struct node *n, const struct posting_head *head);
+struct json_object *posting_head_doc(const struct node *n, const struct posting_head *head);
+struct json_object *posting_doc(const struct node *n);
+void posting_gauges(struct node *n);
+
 /* ---- readiness.c, clock.c --------------------------------------------------------------------- */
 
 enum {
@@ -585,6 +632,7 @@ struct node {
     struct builds builds;
     struct finality finality;
     struct intake intake;
+    struct poster poster;
     struct syncing syncing;
     struct peer_view peer[LIMIT_MEMBERS];
     struct health health;

@@ -144,6 +144,7 @@ static void seeds_of_genesis(void)
     g.timestamp_ms = 1700000000000;
     g.devnet = true;
     g.params = c->params;
+    g.seal_ms = GENESIS_SEAL_MS;
     g.base_fee = u256_from_u64(1000000000);
     g.n = c->n;
     memcpy(g.member, c->member, sizeof g.member);

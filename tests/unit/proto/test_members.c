@@ -291,8 +291,8 @@ static void genesis_hash_covers_all(void **state)
     struct genesis_alloc other = alloc;
     struct genesis g = genesis_of(&alloc);
     struct hash h = genesis_hash(&g);
-    struct genesis changed[7];
-    for (size_t i = 0; i < 7; i++) {
+    struct genesis changed[8];
+    for (size_t i = 0; i < 8; i++) {
         changed[i] = g;
     }
     changed[0].chain_id++;
@@ -303,7 +303,8 @@ static void genesis_hash_covers_all(void **state)
     changed[5].alloc = &other;
     other.balance.v[0]++;
     changed[6].registry.b[19]++;
-    for (size_t i = 0; i < 7; i++) {
+    changed[7].seal_ms++;
+    for (size_t i = 0; i < 8; i++) {
         struct hash now = genesis_hash(&changed[i]);
         assert_false(hash_equal(&now, &h));
     }

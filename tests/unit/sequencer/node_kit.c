@@ -71,6 +71,7 @@ void kit_genesis(struct genesis *g)
     g->timestamp_ms = 1700000000000;
     g->devnet = true;
     g->params = (struct epoch_params){FAULT_BFT, PACE_FIXED, 8, 3, 200, 200, 1, 30000000};
+    g->seal_ms = GENESIS_SEAL_MS;
     g->base_fee = u256_from_u64(1000000000);
     g->n = 4;
     for (uint8_t i = 0; i < 4; i++) {

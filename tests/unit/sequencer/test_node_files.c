@@ -99,6 +99,8 @@ static void genesis_is_read_strictly(void **state)
     refuses(w, "\"baseFee\":\"1000000000\"", "\"baseFee\":\"much\"", "expected an amount");
     refuses(w, "\"chainId\"", "chainId", "bad.json: 2:");
     refuses(w, "\"turnSlots\":8", "\"turnSlots\":0", "genesis:");
+    refuses(w, "\"sealIntervalMs\":10000,", "", "'sealIntervalMs' is missing");
+    refuses(w, "\"sealIntervalMs\":10000", "\"sealIntervalMs\":99", "expected 100 to 3600000");
 }
 
 static void genesis_ends_with_its_text(void **state)

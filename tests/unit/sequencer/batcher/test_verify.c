@@ -57,6 +57,7 @@ static void set_up_genesis(struct world *w)
         snprintf(g->member[i].endpoint, sizeof g->member[i].endpoint, "127.0.0.1:%u",
                  30000u + (unsigned)i);
     }
+    g->seal_ms = GENESIS_SEAL_MS;
     g->base_fee = u256_from_u64(1000000000);
     g->allocs = 1;
     g->alloc = calloc(1, sizeof *g->alloc);
