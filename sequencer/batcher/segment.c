@@ -130,11 +130,18 @@ static enum err refuse(struct fault *fault, enum err e, size_t at, const char *w
     return e;
 }
 
+/* What the parts read so far ended with. */
+struct joined {
+    size_t frames;
+    bool ended;
+};
+
 /* The frames of one channel, in order, nothing else; their data goes to `content`. */
-static enum err join_frames(struct segment *s, struct bytes payload, struct fault *fault)
+static enum err join_frames(struct segment *s, struct bytes payload, struct joined *j,
+                            struct fault *fault)
 {
     struct cursor c;
-    struct frame f = {.last = false};
+    struct frame f;
     size_t n;
     TRY(payload_count(payload, &n, fault));
     cursor_init(&c, payload);
@@ -142,14 +149,27 @@ static enum err join_frames(struct segment *s, struct bytes payload, struct faul
     for (size_t i = 0; i < n; i++) {
         size_t at = c.at;
         TRY(frame_take(&c, &f));
-        s->id = i == 0 ? f.id : s->id;
-        if (memcmp(f.id.b, s->id.b, sizeof f.id.b) != 0 || f.number != i ||
-            f.last != (i + 1 == n)) {
+        s->id = j->frames == 0 ? f.id : s->id;
+        if (memcmp(f.id.b, s->id.b, sizeof f.id.b) != 0 || f.number != j->frames || j->ended) {
             return refuse(fault, ERR_MALFORMED, at, "the frames of one channel, first to last");
         }
+        j->frames++;
+        j->ended = f.last;
         buffer_put_bytes(&s->content, f.data);
     }
     return s->content.bad;
+}
+
+static enum err join_parts(struct segment *s, const struct bytes *part, size_t parts,
+                           struct fault *fault)
+{
+    struct joined j = {.frames = 0};
+    for (size_t i = 0; i < parts; i++) {
+        TRY(join_frames(s, part[i], &j, fault));
+    }
+    return j.ended ? OK
+                   : refuse(fault, ERR_MALFORMED, parts == 0 ? 0 : part[parts - 1].n,
+                            "the channel's last frame");
 }
 
 static enum err expand(struct segment *s, struct fault *fault)
@@ -179,12 +199,13 @@ static enum err one_span(const struct segment *s, const struct batch_chain *chai
     return e;
 }
 
-enum err segment_open(struct segment *s, const struct batch_chain *chain, struct bytes payload,
-                      struct bytes *batch, struct fault *fault)
+enum err segment_open_parts(struct segment *s, const struct batch_chain *chain,
+                            const struct bytes *part, size_t parts, struct bytes *batch,
+                            struct fault *fault)
 {
     clear(s);
     *fault = (struct fault){.e = OK};
-    TRY(join_frames(s, payload, fault));
+    TRY(join_parts(s, part, parts, fault));
     struct channel_id id = channel_id_of(chain->chain_id, buffer_bytes(&s->content));
     if (memcmp(id.b, s->id.b, sizeof id.b) != 0) {
         return refuse(fault, ERR_MALFORMED, 1, "a channel id that is the hash of its content");
@@ -192,6 +213,13 @@ enum err segment_open(struct segment *s, const struct batch_chain *chain, struct
     TRY(expand(s, fault));
     TRY(one_span(s, chain, batch, fault));
     s->root = keccak256(s->stream.p, s->stream.n);
+    return OK;
+}
+
+enum err segment_open(struct segment *s, const struct batch_chain *chain, struct bytes payload,
+                      struct bytes *batch, struct fault *fault)
+{
+    TRY(segment_open_parts(s, chain, &payload, 1, batch, fault));
     s->commitment = keccak256(payload.p, payload.n);
     return OK;
 }

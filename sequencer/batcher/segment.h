@@ -66,4 +66,11 @@ enum err segment_build(struct segment *s, const struct batch_chain *chain,
 enum err segment_open(struct segment *s, const struct batch_chain *chain, struct bytes payload,
                       struct bytes *batch, struct fault *fault) MUST_USE;
 
+/* The same where the payload came in several parts, as in blobs: each is a payload of its own form,
+ * together they hold the frames in order. `commitment` is left alone; the fault's byte is one of
+ * the part that is at fault. */
+enum err segment_open_parts(struct segment *s, const struct batch_chain *chain,
+                            const struct bytes *part, size_t parts, struct bytes *batch,
+                            struct fault *fault) MUST_USE;
+
 #endif
