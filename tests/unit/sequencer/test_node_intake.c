@@ -438,6 +438,59 @@ static void what_is_final_does_not_come_back(void **state)
     assert_int_equal(pool_count(w), 1); /* erased from the disk too */
 }
 
+static void count_txs(void *ctx, const struct execution_block *b, execution_cb cb, void *arg)
+{
+    uint32_t *seen = ctx;
+    (void)cb;
+    (void)arg;
+    *seen = b->txs;
+}
+
+/* How many transactions the next own block would hold. */
+static uint32_t built_with(struct world *w, unsigned stage)
+{
+    uint32_t seen = UINT32_MAX;
+    const struct effect e = {.kind = EFFECT_BUILD};
+    w->n->poster.stage = stage;
+    w->n->execution.ctx = &seen;
+    w->n->execution.build = count_txs;
+    build_ask(w->n, &e);
+    assert_int_not_equal(seen, UINT32_MAX);
+    return seen;
+}
+
+/* Back-pressure: smaller blocks, then none with transactions; new ones are refused, old ones kept. */
+static void pressure_is_heeded(void **state)
+{
+    struct world *w = *state;
+    struct node *n = w->n;
+    n->poster.permille = 1000;
+    for (uint8_t i = 1; i <= 40; i++) {
+        transfer(w, i, 0);
+        submit(w);
+    }
+    settle(w);
+    assert_int_equal(pool_count(w), 40);
+    assert_int_equal(built_with(w, 0), 40);
+    uint32_t fit = 2000 / (uint32_t)w->raw_n;
+    assert_in_range(built_with(w, 2), fit - 1, fit + 1);
+    n->poster.permille = 500; /* posted, they take half */
+    assert_in_range(built_with(w, 2), 2 * fit - 1, 2 * fit + 1);
+    assert_int_equal(built_with(w, 3), 0);
+    w->answer.n = 0;
+    transfer(w, 41, 0);
+    submit(w);
+    assert_int_equal(w->answer.n, 1);
+    assert_int_equal(w->answer.code, -32005);
+    assert_non_null(strstr(w->answer.text, "data layer unavailable"));
+    assert_int_equal(pool_count(w), 40);
+    n->poster.stage = 0;
+    submit(w);
+    settle(w);
+    assert_int_equal(pool_count(w), 41);
+    build_close(n);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -451,6 +504,7 @@ int main(void)
         TEST(under_load_writes_are_gathered),
         TEST(repetitions_wait_longer_each_time),
         TEST(starving_is_told_once),
+        TEST(pressure_is_heeded),
         TEST(what_is_stored_comes_back_on_a_younger_state),
         TEST(what_is_final_does_not_come_back),
     };
