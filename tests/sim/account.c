@@ -28,6 +28,7 @@ void account_add(struct account *to, const struct account *from)
 {
     to->seeds += from->seeds;
     to->failed += from->failed;
+    to->cases += from->cases;
     to->simulated_us += from->simulated_us;
     to->steps += from->steps;
     to->frames += from->frames;

@@ -19,6 +19,7 @@ enum { ARTS_MAX = 32, HEAL_BUCKETS = 12 };
 
 struct account {
     uint64_t seeds, failed;
+    uint64_t cases; /* of Twins that the runs stand for */
     uint64_t simulated_us;
     uint64_t steps, frames, slots_final, payloads_final, takeovers, restarts;
     uint64_t votes, certificates;

@@ -17,7 +17,7 @@ static double seconds_now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void work(const struct exploring *o, uint32_t job, struct account *a)
+static void play_seeds(const struct exploring *o, uint32_t job, struct account *a)
 {
     struct sim *s = sim_new();
     static struct plan p;
@@ -25,7 +25,7 @@ static void work(const struct exploring *o, uint32_t job, struct account *a)
         abort();
     }
     for (uint64_t i = job; i < o->count; i += o->jobs) {
-        o->make(&p, o->first + i);
+        plan_draw(&p, o->first + i);
         if (sim_run(s, &p, a, NULL) != SIM_PASS) {
             fprintf(stderr, "FAILED seed %" PRIu64 ": %s\n", p.seed, s->why);
         }
@@ -72,18 +72,18 @@ static int start_job(const struct exploring *o, uint32_t job)
     if (pid == 0) {
         static struct account a;
         close(ends[0]);
-        work(o, job, &a);
+        o->play(o, job, &a);
         _exit(write_all(ends[1], &a, sizeof a) ? 0 : 1);
     }
     close(ends[1]);
     return pid < 0 ? -1 : ends[0];
 }
 
-int explore(const struct exploring *o)
+bool explore_all(const struct exploring *o, struct account *all, double *seconds)
 {
     enum { JOBS = 64 };
     int from[JOBS];
-    static struct account all, one;
+    static struct account one;
     double start = seconds_now();
     for (uint32_t job = 0; job < o->jobs; job++) {
         from[job] = start_job(o, job);
@@ -91,16 +91,26 @@ int explore(const struct exploring *o)
     bool lost = false;
     for (uint32_t job = 0; job < o->jobs; job++) {
         lost |= from[job] < 0 || !read_all(from[job], &one, sizeof one);
-        account_add(&all, &one);
+        account_add(all, &one);
         close(from[job]);
         (void)wait(NULL);
     }
-    account_print(&all, seconds_now() - start, stdout);
+    *seconds = seconds_now() - start;
     if (lost) {
         printf("FAILED a process of the simulator died\n");
     }
-    if (!lost && all.failed == 0) {
-        printf("ok seeds %" PRIu64 " to %" PRIu64 "\n", o->first, o->first + o->count - 1);
+    return !lost;
+}
+
+int explore(uint64_t first, uint64_t count, uint32_t jobs)
+{
+    const struct exploring o = {.play = play_seeds, .count = count, .first = first, .jobs = jobs};
+    static struct account all;
+    double seconds;
+    bool whole = explore_all(&o, &all, &seconds);
+    account_print(&all, seconds, stdout);
+    if (whole && all.failed == 0) {
+        printf("ok seeds %" PRIu64 " to %" PRIu64 "\n", first, first + count - 1);
     }
-    return lost || all.failed != 0 || all.seeds != o->count;
+    return !whole || all.failed != 0 || all.seeds != count;
 }

@@ -2,17 +2,21 @@
 #ifndef EXPLORE_H
 #define EXPLORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-struct plan;
+struct account;
 
 struct exploring {
-    void (*make)(struct plan *p, uint64_t number);
+    /* One process' share: of `count` things from `first`, number `job` and every `jobs`-th after. */
+    void (*play)(const struct exploring *o, uint32_t job, struct account *a);
     uint64_t count, first;
     uint32_t jobs; /* processes, at most 64 */
 };
 
-/* Prints failing seeds and the account; 0: every seed passed. */
-int explore(const struct exploring *o);
+/* False: a process died. */
+bool explore_all(const struct exploring *o, struct account *all, double *seconds);
+/* Seeds: prints failing ones and the account; 0: every seed passed. */
+int explore(uint64_t first, uint64_t count, uint32_t jobs);
 
 #endif

@@ -17,6 +17,7 @@ void links_reset(struct sim *s)
                 .dice = dice_of(s->plan->seed, DICE_LINK, (uint64_t)(i * SIM_NODES + j))};
         }
     }
+    s->asked = 0;
     s->jitter_us = 0;
     s->loss = s->twice = 0;
 }
@@ -44,11 +45,12 @@ static void post_once(struct sim *s, struct node *from, struct node *to, struct 
 }
 
 /* Twins: what is said in a scripted slot stays on the speaker's side. */
-static bool apart(const struct sim *s, const struct node *from, const struct node *to)
+static bool apart(struct sim *s, const struct node *from, const struct node *to)
 {
     if (s->healing || from->cur > s->plan->scripted) {
         return false;
     }
+    s->asked |= 1u << (from->cur - 1);
     uint64_t sides = (s->plan->sides >> 4 * (from->cur - 1) & 15) << 1;
     return (sides >> from->index & 1) != (sides >> to->index & 1);
 }

@@ -10,8 +10,7 @@
 #include "tests/sim/twins.h"
 
 struct options {
-    struct exploring exploring;
-    uint64_t seed, jobs;
+    uint64_t count, first, twins, seed, jobs;
     bool one, story, shrink;
     const char *save;
     char **scripts; /* rest of the command line */
@@ -125,18 +124,13 @@ static bool number(const char *text, uint64_t *out)
 static bool read_value(struct options *o, const char *a, const char *v)
 {
     if (strcmp(a, "--seeds") == 0) {
-        return number(v, &o->exploring.count);
+        return number(v, &o->count);
     }
     if (strcmp(a, "--twins") == 0) {
-        uint64_t slots = 0;
-        o->exploring.make = twins_plan;
-        o->exploring.first = 0;
-        bool ok = number(v, &slots) && slots >= 1 && slots <= TWINS_SLOTS;
-        o->exploring.count = ok ? twins_count(slots) : 0;
-        return ok;
+        return number(v, &o->twins) && o->twins <= TWINS_SLOTS;
     }
     if (strcmp(a, "--first") == 0) {
-        return number(v, &o->exploring.first);
+        return number(v, &o->first);
     }
     if (strcmp(a, "--jobs") == 0) {
         return number(v, &o->jobs);
@@ -152,8 +146,7 @@ static bool read_value(struct options *o, const char *a, const char *v)
 static bool read_options(struct options *o, char **argv)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    *o = (struct options){.exploring = {.make = plan_draw, .first = 1},
-                          .jobs = cores < 1 ? 1 : (uint64_t)cores};
+    *o = (struct options){.first = 1, .jobs = cores < 1 ? 1 : (uint64_t)cores};
     for (argv++; *argv != NULL; argv++) {
         if (strcmp(*argv, "--story") == 0) {
             o->story = true;
@@ -168,7 +161,7 @@ static bool read_options(struct options *o, char **argv)
             argv++;
         }
     }
-    return o->one || o->exploring.count > 0;
+    return o->one || o->count > 0 || o->twins > 0;
 }
 
 int main(int argc, char **argv)
@@ -190,6 +183,7 @@ int main(int argc, char **argv)
         plan_draw(&p, o.seed);
         return replay(&o, &p);
     }
-    o.exploring.jobs = (uint32_t)(o.jobs < 1 ? 1 : o.jobs > 64 ? 64 : o.jobs);
-    return explore(&o.exploring);
+    uint32_t jobs = (uint32_t)(o.jobs < 1 ? 1 : o.jobs > 64 ? 64 : o.jobs);
+    return o.twins > 0 ? twins_explore((uint32_t)o.twins, jobs)
+                       : explore(o.first, o.count, jobs);
 }

@@ -219,6 +219,7 @@ struct sim {
     struct sim_block *block;
     uint32_t blocks;
     uint32_t *index; /* open addressing, 2 * SIM_BLOCKS */
+    uint32_t asked; /* Twins: mask of scripted slots in which somebody spoke */
     uint64_t jitter_us;
     uint32_t loss, twice;
     uint64_t heal_most_us; /* within so long the set must go on */
