@@ -10,7 +10,7 @@
  * Calls: OK means that the callback comes exactly once, later, never before the call returned, and
  * never after the client was closed. What a callback gets is lent for its duration. Other results:
  * ERR_BUSY (LIMIT_L1_CALLS are under way), ERR_NO_MEMORY; no callback then. A callback's error:
- *   ERR_UNREACHABLE    nobody gave an answer that can be used, in time; also while the L1 is down
+ *   ERR_UNREACHABLE    nobody gave an answer that can be used, in time
  *   ERR_NOT_READY      answers, but no quorum for any of them: ask again at the next head
  *   ERR_NOT_FOUND      the block asked for is not there (any more: a reorg)
  *   ERR_INVALID_BLOCK  what came does not hash to what was asked for, from every endpoint
