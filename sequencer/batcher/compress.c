@@ -78,32 +78,68 @@ enum err channel_compress(struct buffer *out, enum compression c, int quality, s
     return ERR_REFUSED;
 }
 
+/* Brotli encoders that write one stream, one after the other. */
+struct brotli_chain {
+    struct buffer *out;
+    BrotliEncoderState *state;
+    int quality; /* of `state` */
+};
+
+/* An encoder that goes on at byte `at` of the stream. */
+static bool chain_open(struct brotli_chain *c, int quality, size_t at, size_t left)
+{
+    BrotliEncoderDestroyInstance(c->state);
+    c->state = BrotliEncoderCreateInstance(NULL, NULL, NULL);
+    c->quality = quality;
+    const struct {
+        BrotliEncoderParameter name;
+        size_t value;
+    } set[] = {
+        {BROTLI_PARAM_QUALITY, (size_t)quality},
+        {BROTLI_PARAM_LGWIN, BROTLI_WINDOW},
+        {BROTLI_PARAM_SIZE_HINT, left},
+        {BROTLI_PARAM_STREAM_OFFSET, at},
+    };
+    bool good = c->state != NULL;
+    for (size_t i = 0; good && i < sizeof set / sizeof set[0]; i++) {
+        good = BrotliEncoderSetParameter(c->state, set[i].name, (uint32_t)set[i].value) ==
+               BROTLI_TRUE;
+    }
+    return good;
+}
+
 /* One piece: what the encoder holds back is flushed at its end. */
-static bool brotli_piece(BrotliEncoderState *state, struct buffer *out, struct bytes piece,
-                         BrotliEncoderOperation end)
+static bool chain_put(struct brotli_chain *c, struct bytes piece, BrotliEncoderOperation end)
 {
     const uint8_t *next = piece.p;
     size_t left = piece.n;
     do {
-        uint8_t *to = buffer_room(out, TURN_BYTES);
+        uint8_t *to = buffer_room(c->out, TURN_BYTES);
         size_t room = TURN_BYTES;
-        if (to == NULL || BrotliEncoderCompressStream(state, end, &left, &next, &room, &to, NULL) !=
-                              BROTLI_TRUE) {
+        if (to == NULL || BrotliEncoderCompressStream(c->state, end, &left, &next, &room, &to,
+                                                      NULL) != BROTLI_TRUE) {
             return false;
         }
-        out->n += TURN_BYTES - room;
-    } while (left > 0 || BrotliEncoderHasMoreOutput(state) == BROTLI_TRUE);
+        c->out->n += TURN_BYTES - room;
+    } while (left > 0 || BrotliEncoderHasMoreOutput(c->state) == BROTLI_TRUE);
     return true;
 }
 
-static bool brotli_pieces(BrotliEncoderState *state, struct buffer *out, struct bytes raw,
-                          const size_t *cut, size_t cuts)
+static bool chain_pieces(struct brotli_chain *c, struct bytes raw, const size_t *cut, size_t cuts,
+                         const int *quality)
 {
     size_t at = 0;
     for (size_t i = 0; i <= cuts; i++) {
         size_t end = i < cuts ? cut[i] : raw.n;
-        if (!brotli_piece(state, out, bytes_of(raw.p + at, end - at),
-                          i < cuts ? BROTLI_OPERATION_FLUSH : BROTLI_OPERATION_FINISH)) {
+        if (end == at && i < cuts) {
+            continue; /* nothing: not even an encoder's beginning */
+        }
+        if ((c->state == NULL || (quality[i] != c->quality && end > at)) &&
+            !chain_open(c, quality[i], at, raw.n - at)) {
+            return false;
+        }
+        if (!chain_put(c, bytes_of(raw.p + at, end - at),
+                       i < cuts ? BROTLI_OPERATION_FLUSH : BROTLI_OPERATION_FINISH)) {
             return false;
         }
         at = end;
@@ -111,20 +147,13 @@ static bool brotli_pieces(BrotliEncoderState *state, struct buffer *out, struct 
     return true;
 }
 
-enum err channel_compress_cut(struct buffer *out, int quality, struct bytes raw, const size_t *cut,
-                              size_t cuts)
+enum err channel_compress_cut(struct buffer *out, struct bytes raw, const size_t *cut, size_t cuts,
+                              const int *quality)
 {
-    BrotliEncoderState *state = BrotliEncoderCreateInstance(NULL, NULL, NULL);
-    if (state == NULL) {
-        return ERR_NO_MEMORY;
-    }
-    bool good =
-        BrotliEncoderSetParameter(state, BROTLI_PARAM_QUALITY, (uint32_t)quality) == BROTLI_TRUE &&
-        BrotliEncoderSetParameter(state, BROTLI_PARAM_LGWIN, BROTLI_WINDOW) == BROTLI_TRUE &&
-        BrotliEncoderSetParameter(state, BROTLI_PARAM_SIZE_HINT, (uint32_t)raw.n) == BROTLI_TRUE;
+    struct brotli_chain c = {.out = out};
     buffer_put_byte(out, COMPRESSION_BROTLI_BYTE);
-    good = good && brotli_pieces(state, out, raw, cut, cuts);
-    BrotliEncoderDestroyInstance(state);
+    bool good = chain_pieces(&c, raw, cut, cuts, quality);
+    BrotliEncoderDestroyInstance(c.state);
     return out->bad != OK ? out->bad : good ? OK : ERR_NO_MEMORY;
 }
 

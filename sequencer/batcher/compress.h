@@ -24,10 +24,11 @@ enum compression compression_named(const char *name);
 enum err channel_compress(struct buffer *out, enum compression c, int quality, struct bytes raw)
     MUST_USE;
 
-/* The same in brotli, with tables of its own for what lies between two cuts (ascending places in
- * `raw`): columns of different kinds take less so, 0.1 to 0.4 % of a channel. */
-enum err channel_compress_cut(struct buffer *out, int quality, struct bytes raw, const size_t *cut,
-                              size_t cuts) MUST_USE;
+/* In brotli, with tables of its own for what lies between two cuts (`cuts` ascending places in
+ * `raw`): columns of different kinds take less so. `quality`, 2 … 11, has cuts + 1 entries; where
+ * it changes another encoder goes on, so that effort is spent where it pays. */
+enum err channel_compress_cut(struct buffer *out, struct bytes raw, const size_t *cut, size_t cuts,
+                              const int *quality) MUST_USE;
 
 /* Appends at most `max` bytes of what the channel holds; `out` must be let grow by one byte more.
  * ERR_MALFORMED: no known compression; ERR_NO_MEMORY. OK with `damage->e` set: what was appended stands, the rest is lost

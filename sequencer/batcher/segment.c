@@ -107,6 +107,16 @@ static enum err build_stream(struct segment *s, const struct batch_chain *chain,
     return e;
 }
 
+/* Counts and bits, signatures, receivers, data, nonces, gas. Nothing makes signatures smaller; data
+ * is where work pays most. */
+const int *segment_quality(enum segment_effort effort)
+{
+    static const int quick[SPAN_CUTS + 1] = {BROTLI_QUALITY, BROTLI_QUALITY, BROTLI_QUALITY,
+                                             BROTLI_QUALITY, BROTLI_QUALITY, BROTLI_QUALITY};
+    static const int small[SPAN_CUTS + 1] = {BROTLI_QUALITY, BROTLI_QUALITY, 10, 11, 11, 11};
+    return effort == SEGMENT_SMALL ? small : quick;
+}
+
 enum err segment_build(struct segment *s, const struct batch_chain *chain,
                        const struct hash *parent, const struct segment_block *block, size_t n)
 {
@@ -114,8 +124,8 @@ enum err segment_build(struct segment *s, const struct batch_chain *chain,
     clear(s);
     TRY(build_stream(s, chain, parent, block, n, cut));
     s->root = keccak256(s->stream.p, s->stream.n);
-    TRY(channel_compress_cut(&s->content, BROTLI_QUALITY, buffer_bytes(&s->stream), cut,
-                             SPAN_CUTS));
+    TRY(channel_compress_cut(&s->content, buffer_bytes(&s->stream), cut, SPAN_CUTS,
+                             segment_quality(s->effort)));
     s->id = channel_id_of(chain->chain_id, buffer_bytes(&s->content));
     TRY(channel_payload(&s->payload, &s->id, buffer_bytes(&s->content), SEGMENT_FRAME));
     s->commitment = keccak256(s->payload.p, s->payload.n);

@@ -39,7 +39,17 @@ struct segment_block {
     struct bytes body; /* the list of raw transactions (proto/body.h) */
 };
 
+/* How much work goes into a segment's size. Who posts on an L1 pays by the byte. */
+enum segment_effort {
+    SEGMENT_QUICK, /* 40 MB/s */
+    SEGMENT_SMALL  /* 2 MB/s; up to 1 % less for simple transfers */
+};
+
+/* Brotli's quality for what lies before, between and behind a span batch's cuts. */
+const int *segment_quality(enum segment_effort effort);
+
 struct segment {
+    enum segment_effort effort; /* segment_init: quick */
     struct hash root;         /* Keccak-256 of the batches before compression */
     struct channel_id id;
     struct hash commitment;   /* Keccak-256 of the payload */
@@ -52,7 +62,7 @@ void segment_init(struct segment *s);
 void segment_free(struct segment *s);
 
 /* Makes the segment of `n` blocks after the block `parent` (a payload hash). Milliseconds go
- * into the envelope (auth.h), whole seconds here. About 30 ms a megabyte: off the loop thread.
+ * into the envelope (auth.h), whole seconds here. 30 ms a megabyte, or 500: off the loop thread.
  * ERR_REFUSED, ERR_MALFORMED, ERR_WRONG_CHAIN (span.h), ERR_TOO_LARGE, ERR_NO_MEMORY. */
 enum err segment_build(struct segment *s, const struct batch_chain *chain,
                        const struct hash *parent, const struct segment_block *block,

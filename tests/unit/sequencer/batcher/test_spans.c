@@ -156,7 +156,7 @@ static void through_all_layers(void **state)
     }
 }
 
-/* Cut anywhere, the stream says the same. */
+/* Cut anywhere, by encoders of any effort one after the other, the stream says the same. */
 static void compressed_in_pieces(void **state)
 {
     (void)state;
@@ -164,6 +164,7 @@ static void compressed_in_pieces(void **state)
     for (int i = 0; i < 40; i++) {
         uint8_t raw[20000];
         size_t cut[6];
+        int quality[7];
         size_t n = random_below(&seed, sizeof raw);
         struct buffer small;
         struct buffer back;
@@ -174,10 +175,13 @@ static void compressed_in_pieces(void **state)
             size_t before = k > 0 ? cut[k - 1] : 0;
             cut[k] = before + random_below(&seed, n - before + 1) / 2;
         }
+        for (size_t k = 0; k < 7; k++) {
+            quality[k] = 2 + (int)random_below(&seed, 10);
+        }
         buffer_init(&small, LARGE);
         buffer_init(&back, LARGE);
         assert_int_equal(
-            channel_compress_cut(&small, i % 12, bytes_of(raw, n), cut, (size_t)i % 7), OK);
+            channel_compress_cut(&small, bytes_of(raw, n), cut, (size_t)i % 7, quality), OK);
         assert_int_equal(channel_expand(&back, buffer_bytes(&small), LARGE - 1, &damage), OK);
         assert_int_equal(damage.e, OK);
         assert_bytes(buffer_bytes(&back), bytes_of(raw, n));
