@@ -8,7 +8,7 @@
 
 /* Small on purpose: a node idles below 64 MiB, whatever the database holds. */
 enum {
-    WRITE_BUFFERS_BYTES = 8 << 20,
+    WRITE_BUFFERS_BYTES = 16 << 20,
     BLOCK_CACHE_BYTES = 8 << 20,
     ARENA_BYTES = 64 << 10,
     WAL_BYTES = 64 << 20,
@@ -16,7 +16,15 @@ enum {
     BACKGROUND_JOBS = 2,
     INFO_LOG_HEADER = 5,
     MAX_FAMILIES = 16,
+    LEVELS = 7,
     ERROR_TEXT = 256
+};
+
+/* What is rewritten soon is not compressed: most of the pool is gone before it comes further down. */
+static const int compression[LEVELS] = {
+    rocksdb_no_compression,  rocksdb_no_compression,  rocksdb_lz4_compression,
+    rocksdb_lz4_compression, rocksdb_lz4_compression, rocksdb_lz4_compression,
+    rocksdb_lz4_compression,
 };
 
 /* Here most is written, in large sorted batches, and ranges are never erased: RocksDB would use
@@ -320,7 +328,7 @@ static rocksdb_options_t *make_options(bool create, rocksdb_cache_t *cache)
     rocksdb_options_set_paranoid_checks(o, 1);
     rocksdb_options_set_wal_recovery_mode(o, rocksdb_point_in_time_recovery);
     rocksdb_options_set_atomic_flush(o, 1);
-    rocksdb_options_set_compression(o, rocksdb_lz4_compression);
+    rocksdb_options_set_compression_per_level(o, compression, LEVELS);
     bound_memory(o, cache);
     quiet_log(o);
     return o;
