@@ -64,7 +64,6 @@ void endpoint_fault(struct endpoint *e, enum l1_fault f)
     }
     if (++e->failures >= DEAD_FAILURES || f == L1_FAULT_WRONG_CHAIN) {
         e->dead = true;
-        e->of_chain = false;
     }
 }
 

@@ -14,7 +14,7 @@ struct endpoint {
     uint32_t index; /* among its kind; the quorum's for rpc */
     char *url;
     struct l1_endpoint_state state;
-    bool of_chain; /* chain id seen since it was last dead */
+    bool of_chain; /* chain id seen since its last failed poll */
     bool dead;
     bool told;          /* that it is bad */
     uint32_t failures;  /* in a row */

@@ -37,6 +37,7 @@ static void poll_over(struct endpoint *e)
 static void poll_failed(struct endpoint *e, enum l1_fault f)
 {
     endpoint_fault(e, f);
+    e->of_chain = false; /* who knows what stands behind that address when it answers again */
     quorum_lost(&e->c->quorum, e->index);
 }
 

@@ -104,4 +104,4 @@ MACHINE_EXCEPT = {
 }
 
 # Folders whose text nobody of this project wrote.
-FOREIGN = ["tests/vectors/", "tests/interop/node_modules/"]
+FOREIGN = ["tests/vectors/", "tests/interop/node_modules/", "tests/l1/node_modules/"]
