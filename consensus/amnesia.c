@@ -18,7 +18,7 @@ static uint32_t answers_needed(const struct core *c)
 
 void amnesia_found(struct core *c)
 {
-    if (c->amnesiac || c->config.self < 0) {
+    if (c->amnesiac) {
         return;
     }
     c->amnesiac = true;
@@ -29,8 +29,7 @@ void amnesia_found(struct core *c)
 /* A valid signature of this key, seen elsewhere, that this journal should hold. */
 void own_signature_seen(struct core *c, uint64_t slot, int kind, const struct hash *block)
 {
-    if (c->amnesiac || c->stopped || slot <= c->highest_final ||
-        slot <= block_root(c)->head.header.slot) {
+    if (c->amnesiac || c->stopped || slot <= c->highest_final) {
         return;
     }
     const struct slot_record *r = slot_find(c, slot);
@@ -139,7 +138,7 @@ void amnesia_message(struct core *c, const struct message *m, int from)
         take_own_votes(c, &m->u.bundle, from);
     } else if (m->kind == MSG_AMNESIA_ASK) {
         answer_amnesia(c, m, from);
-    } else if (m->kind == MSG_AMNESIA_ANSWER) {
+    } else {
         take_amnesia_answer(c, m, from);
     }
 }

@@ -48,9 +48,8 @@ static bool benched(const struct core *c, const struct bench *b, uint64_t turn)
         return false;
     }
     uint32_t mask = mask_before(b, turn - c->n);
-    uint32_t all = c->n == 32 ? UINT32_MAX : (1u << c->n) - 1;
     /* Fail open: too few would remain. */
-    if (members_weight(c->epoch, all & ~mask) < c->epoch->quorum) {
+    if (members_weight(c->epoch, members_all(c) & ~mask) < c->epoch->quorum) {
         return false;
     }
     return (mask & bit((uint32_t)rotation_leader(c, turn))) != 0;
@@ -264,7 +263,7 @@ bool bench_at(struct core *c, struct bench *out, const struct block_record *b)
 {
     uint32_t n = 0;
     for (; b != block_root(c); b = block_parent(c, b)) {
-        if (b == NULL || n == LIMIT_CORE_RECORDS) {
+        if (b == NULL) {
             return false;
         }
         c->path[n++] = (uint32_t)(b - c->block);

@@ -12,9 +12,7 @@ static void add_cert(struct bundle *b, const struct certificate *cert)
             return;
         }
     }
-    if (b->certs < LIMIT_BUNDLE_CERTS) {
-        b->cert[b->certs++] = *cert;
-    }
+    b->cert[b->certs++] = *cert; /* there is room: certs_needed() */
 }
 
 static void add_head(struct bundle *b, const struct block_head *head)
@@ -45,13 +43,10 @@ static struct block_record *standing_on(struct core *c)
 static void add_path(struct core *c, struct bundle *out, const struct block_record *b)
 {
     struct slot_record *r = slot_find(c, b->proof_slot);
-    if (r == NULL) {
-        return;
-    }
     int kind = (r->has_cert & 1u << FINALIZE) != 0 ? FINALIZE : NOTARIZE;
     add_cert(out, &r->cert[kind]);
     const struct block_record *x = block_find(c, &r->cert[kind].block);
-    while (x != NULL && x != block_root(c)) {
+    while (x != NULL) {
         add_head(out, &x->head);
         if (x == b) {
             return;
@@ -94,17 +89,17 @@ static size_t certs_needed(struct core *c, const struct block_record *p)
     return (size_t)min_u64(turns + 3, LIMIT_BUNDLE_CERTS);
 }
 
-/* The lowest turn that a receiver shows; 0 where one has shown none. */
+/* The lowest turn that a receiver shows, at most the own; 0 where one has shown none. */
 static uint64_t shown_turn(const struct core *c, int to)
 {
-    uint64_t lowest = UINT64_MAX;
+    uint64_t lowest = turn_of(c, c->cur);
     for (uint32_t i = 0; i < c->n; i++) {
         const struct peer_state *p = &c->peer[i];
         if ((to == SEND_ALL || to == (int)i) && p->up) {
             lowest = min_u64(lowest, p->cur == 0 ? 0 : turn_of(c, p->cur));
         }
     }
-    return lowest == UINT64_MAX ? 0 : lowest;
+    return lowest;
 }
 
 bool bundle_fill(struct core *c, struct bundle *out, int to)

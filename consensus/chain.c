@@ -87,7 +87,7 @@ void block_mark_notarized(struct core *c, struct block_record *b, uint64_t proof
 static void apply_known_proofs(struct core *c, struct block_record *b)
 {
     struct slot_record *r = slot_find(c, b->head.header.slot);
-    if (r != NULL && certificate_names(r, &b->head.hash)) {
+    if (certificate_names(r, &b->head.hash)) {
         block_mark_notarized(c, b, r->slot);
     }
     for (uint32_t i = 0; i < c->blocks_used && !b->notarized; i++) {
@@ -102,7 +102,7 @@ static void apply_known_proofs(struct core *c, struct block_record *b)
 static void judge_form(struct core *c, struct block_record *b)
 {
     struct block_record *parent = block_parent(c, b);
-    if (b->form != FORM_UNKNOWN || parent == NULL ||
+    if (parent == NULL ||
         (parent != block_root(c) && parent->form != FORM_VALID)) {
         return;
     }
@@ -126,23 +126,12 @@ void chain_judge(struct core *c)
         more = false;
         for (uint32_t i = 0; i < c->blocks_used; i++) {
             struct block_record *b = &c->block[c->block_list[i]];
-            if (b->form == FORM_UNKNOWN && b != block_root(c)) {
+            if (b->form == FORM_UNKNOWN) {
                 judge_form(c, b);
                 more |= b->form != FORM_UNKNOWN;
             }
         }
     }
-}
-
-static bool slot_take_block(struct slot_record *r, uint32_t record)
-{
-    for (int k = 0; k < SLOT_BLOCKS; k++) {
-        if (r->block[k] == NONE) {
-            r->block[k] = record;
-            return true;
-        }
-    }
-    return false;
 }
 
 struct block_record *block_learn(struct core *c, const struct block_head *head, int from)
@@ -151,8 +140,7 @@ struct block_record *block_learn(struct core *c, const struct block_head *head, 
     if (b != NULL) {
         return b;
     }
-    if (head->header.slot <= block_root(c)->head.header.slot ||
-        head->header.epoch != c->epoch->epoch) {
+    if (head->header.epoch != c->epoch->epoch) {
         return NULL;
     }
     /* The section is not in the block's hash, its root is: with another one beside the header the
@@ -162,13 +150,8 @@ struct block_record *block_learn(struct core *c, const struct block_head *head, 
         effect_ban(c, from, "a block with a system section that is not its own");
         return NULL;
     }
-    struct slot_record *r = slot_get(c, head->header.slot);
-    b = r == NULL ? NULL : block_new(c, head);
+    b = block_place(c, head);
     if (b == NULL) {
-        return NULL;
-    }
-    if (!slot_take_block(r, (uint32_t)(b - c->block))) {
-        block_drop(c, b);
         return NULL;
     }
     b->arrival_us = c->now_us;
@@ -213,9 +196,6 @@ bool chain_gap_void(struct core *c, const struct block_record *p, uint64_t s)
     uint64_t t = 0;
     if (h->slot != 0) {
         t = turn_of(c, h->slot);
-        if (t == turn) {
-            return h->slot == s - 1;
-        }
         uint64_t rest = rest_unvoided(c, h);
         const struct turn_record *r = rest == 0 ? NULL : turn_find(c, t);
         if (rest != 0 && (r == NULL || !r->skipped || r->skip.slot > rest)) {
@@ -251,8 +231,7 @@ bool chain_skips_proved(struct core *c, const struct block_record *b)
         return false;
     }
     while (system_next_skipped(&s, &at, &e)) {
-        const struct turn_record *t = turn_find(c, e.turn);
-        if (t == NULL || !t->skipped || t->skip.slot > e.slot) {
+        if (!turn_skipped(c, e.slot)) {
             return false;
         }
     }

@@ -144,16 +144,9 @@ enum err core_restore_block(struct core *core, const struct block_head *head, bo
         head->header.slot <= block_root(c)->head.header.slot) {
         return OK;
     }
-    struct slot_record *r = slot_get(c, head->header.slot);
-    struct block_record *b = r == NULL ? NULL : block_new(c, head);
+    struct block_record *b = block_place(c, head);
     if (b == NULL) {
         return ERR_BUSY;
-    }
-    for (int k = 0; k < SLOT_BLOCKS; k++) {
-        if (r->block[k] == NONE) {
-            r->block[k] = (uint32_t)(b - c->block);
-            break;
-        }
     }
     b->arrival_us = c->config.start_us;
     b->body = body_present || (head->header.flags & FLAG_EMPTY) != 0 ? BODY_GOOD : BODY_ABSENT;
@@ -303,8 +296,8 @@ static uint32_t benched_next(const struct core *c)
     uint32_t mask = 0;
     uint32_t seen = 0;
     uint64_t turn = turn_of(c, c->cur);
-    for (uint64_t t = turn; t < turn + c->leaders_n && t < turn + 4 * (uint64_t)LIMIT_MEMBERS;
-         t++) {
+    uint64_t end = turn + min_u64(c->leaders_n, 4 * (uint64_t)LIMIT_MEMBERS);
+    for (uint64_t t = turn; t < end; t++) {
         uint32_t bit = 1u << rotation_leader(c, t);
         if ((seen & bit) == 0 && bench_is(c, t)) {
             mask |= bit;
@@ -337,8 +330,7 @@ void core_get_view(struct core *core, struct core_view *out)
     out->benched = benched_next(c);
     out->away = c->bench.away;
     out->offended = c->bench.offended;
-    uint32_t all = c->n == 32 ? UINT32_MAX : (1u << c->n) - 1;
-    out->heard = all & ~timing_unheard(c);
+    out->heard = members_all(c) & ~timing_unheard(c);
     out->delta_us = timing_delta(c);
     out->grace_us = timing_grace(c);
     out->records = c->slots_used;

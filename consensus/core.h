@@ -244,7 +244,7 @@ struct core {
     struct message step_message; /* that carries them: never short of scratch */
     int step_reason[LIMIT_STEP_VOTES];
     uint32_t step_votes;
-    const struct certificate *step_cert[LIMIT_STEP_VOTES * 3];
+    const struct certificate *step_cert[LIMIT_STEP_VOTES * 2];
     uint32_t step_certs;
     bool step_proposing;
     uint64_t step_proposing_turn;
@@ -274,12 +274,14 @@ void records_init(struct core *c);
 struct slot_record *slot_find(struct core *c, uint64_t slot);
 /* NULL: full. */
 struct slot_record *slot_get(struct core *c, uint64_t slot);
-void slot_drop(struct core *c, uint64_t slot);
+void slot_drop(struct core *c, struct slot_record *r);
 struct turn_record *turn_find(const struct core *c, uint64_t turn);
 struct turn_record *turn_get(struct core *c, uint64_t turn);
-void turn_drop(struct core *c, uint64_t turn);
+void turn_drop(struct core *c, struct turn_record *r);
 struct block_record *block_find(struct core *c, const struct hash *hash);
 struct block_record *block_new(struct core *c, const struct block_head *head);
+/* … and in its slot, where a certain number stands at most; NULL: no room. */
+struct block_record *block_place(struct core *c, const struct block_head *head);
 void block_drop(struct core *c, struct block_record *b);
 bool slot_is_near(const struct core *c, uint64_t slot);
 void *scratch_take(struct core *c, size_t n); /* zeroed; NULL when used up in this step */
@@ -311,7 +313,7 @@ bool chain_justified(struct core *c, const struct block_record *b, const struct 
  * leader could list the first slot of a turn that was skipped later, and have its leader benched.
  */
 bool chain_skips_proved(struct core *c, const struct block_record *b);
-/* void(t, p) for every slot strictly between p and s (CONSENSUS 3). */
+/* void(t, p) for every slot strictly between p and s, the first of a later turn (CONSENSUS 3). */
 bool chain_gap_void(struct core *c, const struct block_record *p, uint64_t s);
 
 /* ---- validity.c --------------------------------------------------------------------------------
@@ -453,7 +455,7 @@ struct message *message_new(struct core *c, enum message_kind kind);
 void effect_send(struct core *c, int to, uint64_t gate, const struct message *m);
 void effect_ban(struct core *c, int member, const char *why);
 void effect_alarm(struct core *c, enum alarm_kind what, uint64_t slot, int member);
-void output_status(struct core *c, bool now);
+void output_status(struct core *c);
 void output_flush(struct core *c);
 void step_keep_cert(struct core *c, const struct certificate *cert);
 
@@ -475,6 +477,11 @@ static inline uint64_t turn_last(const struct core *c, uint64_t turn)
     return (turn + 1) * c->epoch->params.turn_slots;
 }
 
+static inline uint32_t members_all(const struct core *c)
+{
+    return UINT32_MAX >> (32 - c->n);
+}
+
 static inline uint64_t max_u64(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
@@ -483,6 +490,12 @@ static inline uint64_t max_u64(uint64_t a, uint64_t b)
 static inline uint64_t min_u64(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
+}
+
+/* How much a is above b; 0 where it is not. */
+static inline uint64_t above_u64(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
 }
 
 int rotation_leader(const struct core *c, uint64_t turn);

@@ -92,11 +92,8 @@ static bool fetch_slot(struct core *c, struct slot_record *r)
 
 static bool fetch_block(struct core *c, struct block_record *b)
 {
-    uint32_t signers = 0;
-    struct slot_record *r = slot_find(c, b->head.header.slot);
-    if (r != NULL) {
-        signers = tally_mask(c, r, NOTARIZE, &b->head.hash);
-    }
+    const struct slot_record *r = slot_find(c, b->head.header.slot);
+    uint32_t signers = tally_mask(c, r, NOTARIZE, &b->head.hash);
     /* What nobody has certified is worth a question only where it could be voted for. */
     uint64_t slot = b->head.header.slot;
     bool votable = slot >= c->cur && slot <= c->cur + c->epoch->params.depth;
@@ -116,13 +113,12 @@ static bool fetch_block(struct core *c, struct block_record *b)
 
 void chain_fetch(struct core *c)
 {
-    uint64_t root = block_root(c)->head.header.slot;
     /* Far behind, ranges of final blocks are synced in order by the driver: a walk backwards ends
      * before it fills the tables. */
     bool room = c->blocks_used < NEAR_RECORDS;
     for (uint32_t i = 0; i < c->slots_used; i++) {
         struct slot_record *r = &c->slot[c->slot_list[i]];
-        if (r->slot > root && (room || slot_is_near(c, r->slot)) && !fetch_slot(c, r)) {
+        if ((room || slot_is_near(c, r->slot)) && !fetch_slot(c, r)) {
             return;
         }
     }

@@ -11,7 +11,7 @@ void finality_learn(struct core *c, const struct certificate *cert)
         c->final_cert = *cert;
     }
     struct slot_record *r = slot_get(c, cert->slot);
-    if (r == NULL || (r->has_cert & 1u << FINALIZE) != 0) {
+    if (r == NULL) {
         return;
     }
     r->cert[FINALIZE] = *cert;
@@ -26,9 +26,8 @@ void finality_learn(struct core *c, const struct certificate *cert)
 /* Is everything between this block and the root here? */
 static bool path_complete(struct core *c, const struct block_record *b)
 {
-    uint64_t root_slot = block_root(c)->head.header.slot;
     while (b != NULL && b != block_root(c)) {
-        if (b->head.header.slot <= root_slot || b->body != BODY_GOOD || b->form != FORM_VALID) {
+        if (b->body != BODY_GOOD || b->form != FORM_VALID) {
             return false;
         }
         b = block_parent(c, b);
@@ -54,19 +53,16 @@ static struct block_record *deliverable(struct core *c)
     return best;
 }
 
-/* The child of `from` on the way to `to`. */
+/* The child of `from` on the way to `to`, which is complete. */
 static struct block_record *step_towards(struct core *c, const struct block_record *from,
                                          struct block_record *to)
 {
     struct block_record *b = to;
-    while (b != NULL) {
-        struct block_record *p = block_parent(c, b);
-        if (p == from) {
-            return b;
-        }
+    struct block_record *p = block_parent(c, b);
+    for (; p != from; p = block_parent(c, b)) {
         b = p;
     }
-    return NULL;
+    return b;
 }
 
 /* The own client called a block INVALID that the set made final (CONSENSUS 7). */
@@ -82,7 +78,7 @@ static void check_divergence(struct core *c, const struct block_record *b)
 static bool deliver_one(struct core *c, struct block_record *b)
 {
     const struct slot_record *r = slot_find(c, b->head.header.slot);
-    bool has_cert = r != NULL && (r->has_cert & 1u << FINALIZE) != 0;
+    bool has_cert = (r->has_cert & 1u << FINALIZE) != 0;
     const struct block_head *head = head_copy(c, &b->head);
     uint8_t *bench = scratch_take(c, BENCH_BYTES);
     struct certificate *cert = has_cert ? scratch_take(c, sizeof *cert) : NULL;
@@ -124,7 +120,7 @@ static void forget_below_root(struct core *c)
     for (uint32_t i = 0; i < c->slots_used;) {
         struct slot_record *r = &c->slot[c->slot_list[i]];
         if (r->slot <= slot) {
-            slot_drop(c, r->slot);
+            slot_drop(c, r);
         } else {
             i++;
         }
@@ -133,7 +129,7 @@ static void forget_below_root(struct core *c)
     for (uint32_t i = 0; i < c->turns_used;) {
         struct turn_record *t = &c->turn[c->turn_list[i]];
         if (t->turn < turn) {
-            turn_drop(c, t->turn);
+            turn_drop(c, t);
         } else {
             i++;
         }
@@ -151,7 +147,7 @@ void finality_deliver(struct core *c)
     }
     for (int k = 0; k < FINALS_A_STEP && block_root(c) != to; k++) {
         struct block_record *b = step_towards(c, block_root(c), to);
-        if (b == NULL || !deliver_one(c, b)) {
+        if (!deliver_one(c, b)) {
             break;
         }
         if (block_executed(c, b)) {

@@ -9,7 +9,7 @@ static uint32_t home(const struct index *ix, uint64_t key)
 uint32_t index_next(const struct index *ix, uint64_t key, uint32_t *at)
 {
     uint32_t start = home(ix, key);
-    for (; *at <= ix->mask; (*at)++) {
+    for (;; (*at)++) { /* to a free entry: there always is one */
         const struct index_entry *e = &ix->entry[(start + *at) & ix->mask];
         if (e->record_plus_1 == 0) {
             return UINT32_MAX;
@@ -19,7 +19,6 @@ uint32_t index_next(const struct index *ix, uint64_t key, uint32_t *at)
             return e->record_plus_1 - 1;
         }
     }
-    return UINT32_MAX;
 }
 
 void index_put(struct index *ix, uint64_t key, uint32_t record)
@@ -34,10 +33,7 @@ void index_put(struct index *ix, uint64_t key, uint32_t record)
 void index_erase(struct index *ix, uint64_t key, uint32_t record)
 {
     uint32_t i = home(ix, key);
-    while (ix->entry[i].record_plus_1 != record + 1 || ix->entry[i].key != key) {
-        if (ix->entry[i].record_plus_1 == 0) {
-            return;
-        }
+    while (ix->entry[i].record_plus_1 != record + 1) {
         i = (i + 1) & ix->mask;
     }
     /* Move back whatever probed past the hole, so that no lookup stops short. */

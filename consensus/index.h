@@ -19,6 +19,7 @@ struct index {
 /* Walks the records of a key: start with *at = 0; UINT32_MAX when there is none left. */
 uint32_t index_next(const struct index *ix, uint64_t key, uint32_t *at);
 void index_put(struct index *ix, uint64_t key, uint32_t record);
+/* A record that is in it, once, under this key. */
 void index_erase(struct index *ix, uint64_t key, uint32_t record);
 
 #endif

@@ -118,17 +118,13 @@ static bool skips_between(struct core *c, const struct block_record *parent, uin
     if (h->slot != 0 && ((h->flags & FLAG_LAST) != 0 || h->slot == turn_last(c, t))) {
         t++;
     }
-    uint64_t n = turn > t ? turn - t : 0;
+    uint64_t n = turn - t;
     struct skipped_turn *list = scratch_take(c, (size_t)(n + 1) * sizeof *list);
     if (list == NULL) {
         return false;
     }
     for (size_t i = 0; t < turn; t++, i++) {
-        const struct turn_record *r = turn_find(c, t);
-        if (r == NULL || !r->skipped) {
-            return false;
-        }
-        list[i] = (struct skipped_turn){t, r->skip.slot};
+        list[i] = (struct skipped_turn){t, turn_find(c, t)->skip.slot};
     }
     parts->skipped = list;
     parts->skipped_n = (size_t)n;
@@ -162,7 +158,7 @@ static bool make_system(struct core *c, struct block_head *head, const struct bl
         return false;
     }
     size_t most = first ? LIMIT_SYSTEM_BYTES : LIMIT_SYSTEM_INSIDE;
-    notices_choose(c, head, parent, &parts, most - min_u64(most, head->system.n + 16));
+    notices_choose(c, head, parent, &parts, above_u64(most, head->system.n + 16));
     if (parts.notices_n + parts.leaves_n + parts.evidence_n == 0) {
         return true;
     }
@@ -204,7 +200,7 @@ static void send_proposal(struct core *c, const struct block_record *b, int to)
 {
     const struct turn_record *t = turn_find(c, turn_of(c, b->head.header.slot));
     struct message *m = message_new(c, MSG_PROPOSAL);
-    if (m == NULL || t == NULL) {
+    if (m == NULL) {
         return;
     }
     m->u.proposal.head = b->head;
@@ -243,17 +239,27 @@ static bool propose(struct core *c, uint64_t s, const struct block_record *paren
     return true;
 }
 
+/* The own block at this slot. */
+static struct block_record *own_block(struct core *c, uint64_t slot)
+{
+    for (uint32_t i = 0; i < c->blocks_used; i++) {
+        struct block_record *b = &c->block[c->block_list[i]];
+        if (b->own && b->head.header.slot == slot) {
+            return b;
+        }
+    }
+    return NULL;
+}
+
 void lead_resend(struct core *c, int to)
 {
-    if (c->lead.turn != turn_of(c, c->cur) || rotation_leader(c, c->lead.turn) != c->config.self) {
+    if (c->lead.turn != turn_of(c, c->cur)) {
         return;
     }
     for (uint64_t s = c->cur; s <= c->lead.proposed; s++) {
-        struct slot_record *r = slot_find(c, s);
-        for (int k = 0; r != NULL && k < SLOT_BLOCKS; k++) {
-            if (r->block[k] != NONE && c->block[r->block[k]].own) {
-                send_proposal(c, &c->block[r->block[k]], to);
-            }
+        const struct block_record *b = own_block(c, s);
+        if (b != NULL) {
+            send_proposal(c, b, to);
         }
     }
 }
@@ -307,7 +313,7 @@ static uint64_t walk_back(const struct core *c, const struct block_record *paren
     const struct header *p = &parent->head.header;
     uint8_t gave_up = FLAG_EMPTY | FLAG_LAST;
     uint64_t least = p->timestamp_ms + c->epoch->params.block_time_ms;
-    uint64_t wall = c->wall_ms + (due_us > c->now_us ? (due_us - c->now_us) / MS : 0);
+    uint64_t wall = c->wall_ms + above_u64(due_us, c->now_us) / MS;
     wall += burst_ms(c);
     if (least <= wall || (p->flags & gave_up) == gave_up) {
         return 0; /* a takeover waits for nothing */
@@ -323,7 +329,7 @@ static uint64_t demand_send_us(const struct core *c, const struct block_record *
     uint64_t step = c->epoch->params.block_time_ms;
     uint64_t latest = c->wall_ms + burst_ms(c);
     uint64_t next = parent->head.header.timestamp_ms + step;
-    uint64_t wait_us = next > latest ? (next - latest) * MS : 0;
+    uint64_t wait_us = above_u64(next, latest) * MS;
     return min_u64(c->now_us + wait_us, parent->arrival_us + step * MS);
 }
 
@@ -351,8 +357,7 @@ static struct schedule schedule_of(struct core *c, uint64_t s, const struct bloc
         x.send_us = min_u64(x.due_us, soonest) + (paced ? walk : 0);
         x.build_us = x.send_us > c->now_us + REFRESH_US ? x.send_us - REFRESH_US : 0;
     } else {
-        uint64_t budget = timing_build_budget(c);
-        x.build_us = x.due_us > budget ? x.due_us - budget : 0;
+        x.build_us = above_u64(x.due_us, timing_build_budget(c));
     }
     x.empty_us = x.payload ? x.due_us + timing_grace(c) / 3 : x.send_us;
     if (x.payload && first && c->entered_us > x.due_us) {
@@ -388,19 +393,6 @@ static bool propose_next(struct core *c, uint64_t s, const struct block_record *
 static void begin_turn(struct core *c, uint64_t turn)
 {
     c->lead = (struct lead){.turn = turn};
-}
-
-/* The own block at this slot. */
-static struct block_record *own_block(struct core *c, uint64_t slot)
-{
-    struct slot_record *r = slot_find(c, slot);
-    for (int k = 0; r != NULL && k < SLOT_BLOCKS; k++) {
-        if (r->block[k] != NONE && c->block[r->block[k]].own) {
-            return &c->block[r->block[k]];
-        }
-    }
-    struct block_record *root = block_root(c);
-    return root->own && root->head.header.slot == slot ? root : NULL;
 }
 
 bool lead_drive(struct core *c)

@@ -54,7 +54,7 @@ void effect_send(struct core *c, int to, uint64_t gate, const struct message *m)
 
 void effect_ban(struct core *c, int member, const char *why)
 {
-    struct effect *e = member < 0 || member == c->config.self ? NULL : effect_new(c, EFFECT_BAN);
+    struct effect *e = member == c->config.self ? NULL : effect_new(c, EFFECT_BAN);
     if (e != NULL) {
         e->u.ban.member = member;
         e->u.ban.why = why;
@@ -86,19 +86,17 @@ void step_keep_cert(struct core *c, const struct certificate *cert)
             return;
         }
     }
-    if (c->step_certs < LIMIT_STEP_VOTES * 3) {
-        c->step_cert[c->step_certs++] = cert;
-    }
+    c->step_cert[c->step_certs++] = cert; /* two for each vote at most */
 }
 
 /* A status alone, when nothing else carried one for so long, or at once when something changed. */
-void output_status(struct core *c, bool now)
+void output_status(struct core *c)
 {
     uint64_t at = c->sent_status_us + timing_status_every(c);
     if (c->config.self < 0) {
         return;
     }
-    if (!now && !c->status_due && c->now_us < at) {
+    if (!c->status_due && c->now_us < at) {
         timing_want(c, at);
         return;
     }
@@ -111,10 +109,7 @@ void output_status(struct core *c, bool now)
 
 static void write_step(struct core *c)
 {
-    struct effect *e = effect_new(c, EFFECT_PERSIST);
-    if (e == NULL) {
-        return;
-    }
+    struct effect *e = effect_new(c, EFFECT_PERSIST); /* never NULL: a place is kept for it */
     e->u.persist.sequence = ++c->sequence;
     c->write_us = c->write_us == 0 ? c->now_us : c->write_us;
     e->u.persist.sync = true;

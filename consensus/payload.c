@@ -20,12 +20,11 @@ static uint64_t timestamp_for(const struct core *c, const struct block_record *p
 {
     uint64_t step = step_ms(c);
     uint64_t least = parent->head.header.timestamp_ms + step;
-    uint64_t wall = c->wall_ms + (due_us > c->now_us ? (due_us - c->now_us) / MS : 0);
+    uint64_t wall = c->wall_ms + above_u64(due_us, c->now_us) / MS;
     if (c->epoch->params.pace != PACE_FIXED) {
         return max_u64(least, wall);
     }
-    uint64_t behind_ms = wall > least ? wall - least : 0;
-    return least + behind_ms / step * step;
+    return least + above_u64(wall, least) / step * step;
 }
 
 /* Asked for on this parent's payload, for this slot or a later one that its time allows. */
@@ -33,7 +32,7 @@ static bool fits(const struct core *c, uint64_t s, const struct block_record *pa
 {
     const struct lead *l = &c->lead;
     const struct header *p = &parent->head.header;
-    return l->build != 0 && l->build_slot >= s && hash_equal(&l->build_on, &p->payload) &&
+    return l->build != 0 && hash_equal(&l->build_on, &p->payload) &&
            l->build_time_ms >= p->timestamp_ms + step_ms(c) * (l->build_slot - s + 1);
 }
 
@@ -163,7 +162,7 @@ void payload_built(struct core *c, const struct built_payload *p)
 static void halve(struct core *c)
 {
     uint32_t most = c->build_most == 0 ? LIMIT_BODY_TXS : c->build_most;
-    c->build_most = most / 2 > 0 ? most / 2 : 1;
+    c->build_most = (uint32_t)max_u64(most / 2, 1);
 }
 
 /* A payload that was not there in time was too much work for this machine: the next one is half as

@@ -19,12 +19,11 @@ void records_init(struct core *c)
 
 static void list_remove(uint32_t *list, uint32_t *n, uint32_t record)
 {
-    for (uint32_t i = 0; i < *n; i++) {
-        if (list[i] == record) {
-            list[i] = list[--*n];
-            return;
-        }
+    uint32_t i = 0;
+    while (list[i] != record) {
+        i++;
     }
+    list[i] = list[--*n];
 }
 
 struct slot_record *slot_find(struct core *c, uint64_t slot)
@@ -75,14 +74,10 @@ struct slot_record *slot_get(struct core *c, uint64_t slot)
     return r;
 }
 
-void slot_drop(struct core *c, uint64_t slot)
+void slot_drop(struct core *c, struct slot_record *r)
 {
-    struct slot_record *r = slot_find(c, slot);
-    if (r == NULL) {
-        return;
-    }
     uint32_t i = (uint32_t)(r - c->slot);
-    index_erase(&c->slot_index, slot, i);
+    index_erase(&c->slot_index, r->slot, i);
     list_remove(c->slot_list, &c->slots_used, i);
     c->slot_free[LIMIT_CORE_RECORDS - 1 - c->slots_used] = i;
 }
@@ -114,14 +109,10 @@ struct turn_record *turn_get(struct core *c, uint64_t turn)
     return r;
 }
 
-void turn_drop(struct core *c, uint64_t turn)
+void turn_drop(struct core *c, struct turn_record *r)
 {
-    struct turn_record *r = turn_find(c, turn);
-    if (r == NULL) {
-        return;
-    }
     uint32_t i = (uint32_t)(r - c->turn);
-    index_erase(&c->turn_index, turn, i);
+    index_erase(&c->turn_index, r->turn, i);
     list_remove(c->turn_list, &c->turns_used, i);
     c->turn_free[LIMIT_CORE_RECORDS - 1 - c->turns_used] = i;
 }
@@ -143,14 +134,16 @@ struct block_record *block_find(struct core *c, const struct hash *hash)
     return NULL;
 }
 
-static void slot_forget_block(struct core *c, const struct block_record *b)
+/* Puts `to` where `from` stands in a slot; false: it does not stand there. */
+static bool slot_swap(struct slot_record *r, uint32_t from, uint32_t to)
 {
-    struct slot_record *r = slot_find(c, b->head.header.slot);
-    for (int k = 0; r != NULL && k < SLOT_BLOCKS; k++) {
-        if (r->block[k] == (uint32_t)(b - c->block)) {
-            r->block[k] = NONE;
+    for (int k = 0; k < SLOT_BLOCKS; k++) {
+        if (r->block[k] == from) {
+            r->block[k] = to;
+            return true;
         }
     }
+    return false;
 }
 
 /* Long sections have few places. One that no certificate needs makes room: a proposal of a passed
@@ -162,11 +155,11 @@ static bool free_spill(struct core *c, uint64_t slot)
     for (uint32_t i = 0; i < c->blocks_used; i++) {
         struct block_record *b = &c->block[c->block_list[i]];
         uint64_t at = b->head.header.slot;
-        if (b->spill == 0 || b->notarized || at == 0) {
+        if (b->spill == 0 || b->notarized) {
             continue;
         }
         if (turn_of(c, at) < now || (current && turn_of(c, at) > now)) {
-            slot_forget_block(c, b);
+            slot_swap(slot_find(c, at), (uint32_t)(b - c->block), NONE);
             block_drop(c, b);
             return true;
         }
@@ -179,7 +172,7 @@ static bool keep_system(struct core *c, struct block_record *b, struct bytes sys
 {
     uint8_t *to = b->inline_system;
     if (system.n > SYSTEM_INLINE) {
-        if (system.n > LIMIT_SYSTEM_BYTES || c->spills_free == 0) {
+        if (system.n > LIMIT_SYSTEM_BYTES) {
             return false;
         }
         uint32_t spill = c->spill_free[--c->spills_free];
@@ -217,6 +210,17 @@ struct block_record *block_new(struct core *c, const struct block_head *head)
     return b;
 }
 
+struct block_record *block_place(struct core *c, const struct block_head *head)
+{
+    struct slot_record *r = slot_get(c, head->header.slot);
+    struct block_record *b = r == NULL ? NULL : block_new(c, head);
+    if (b == NULL || slot_swap(r, NONE, (uint32_t)(b - c->block))) {
+        return b;
+    }
+    block_drop(c, b);
+    return NULL;
+}
+
 void block_drop(struct core *c, struct block_record *b)
 {
     uint32_t i = (uint32_t)(b - c->block);
@@ -250,9 +254,7 @@ const struct block_head *head_copy(struct core *c, const struct block_head *head
         return NULL;
     }
     *copy = *head;
-    if (head->system.n > 0) {
-        memcpy(system, head->system.p, head->system.n);
-    }
+    memcpy(system, head->system.p, head->system.n);
     copy->system = bytes_of(system, head->system.n);
     return copy;
 }

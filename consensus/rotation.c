@@ -18,7 +18,7 @@ static uint32_t weights_gcd(const struct epoch_config *e)
     for (uint32_t i = 0; i < e->n; i++) {
         g = gcd(e->member[i].weight, g);
     }
-    return g == 0 ? 1 : g;
+    return g;
 }
 
 size_t rotation_size(const struct epoch_config *e)

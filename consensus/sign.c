@@ -49,7 +49,7 @@ static bool parent_justified_first(struct core *c, const struct block_record *b,
                                    const struct block_record *p)
 {
     uint64_t s = b->head.header.slot;
-    if (c->cur != s || (p != block_root(c) && !p->notarized) || !block_executed(c, p) ||
+    if ((p != block_root(c) && !p->notarized) || !block_executed(c, p) ||
         !chain_gap_void(c, p, s) || !chain_skips_proved(c, b)) {
         return false;
     }
@@ -83,7 +83,7 @@ bool sign_notarize(struct core *c, struct block_record *b)
     uint64_t s = h->slot;
     struct slot_record *r = slot_find(c, s);
     struct block_record *p = block_parent(c, b);
-    if (!sign_allowed(c) || r == NULL || p == NULL || s <= c->floor_slot) {
+    if (!sign_allowed(c) || p == NULL || s <= c->floor_slot) {
         return false;
     }
     /* N1 */
@@ -132,7 +132,7 @@ bool sign_skip(struct core *c, uint64_t u, int reason)
         return false;
     }
     /* S2; a slot at or below the highest final one can get no skip certificate any more. */
-    if (u <= c->highest_final || u <= block_root(c)->head.header.slot || finalized_from(c, u)) {
+    if (u <= c->highest_final || finalized_from(c, u)) {
         return false;
     }
     struct slot_record *r = slot_get(c, u);
@@ -169,9 +169,6 @@ static bool gate_open(const struct core *c, uint64_t s, bool *healed)
 static const struct certificate *proof_of(struct core *c, const struct block_record *b)
 {
     struct slot_record *r = slot_find(c, b->proof_slot);
-    if (r == NULL) {
-        return NULL;
-    }
     if ((r->has_cert & 1u << NOTARIZE) != 0) {
         return &r->cert[NOTARIZE];
     }
@@ -194,7 +191,7 @@ bool sign_finalize(struct core *c, struct block_record *b)
 {
     uint64_t s = b->head.header.slot;
     struct slot_record *r = slot_find(c, s);
-    if (!sign_allowed(c) || r == NULL || r->own[FINALIZE].kind != 0 || s <= c->floor_slot) {
+    if (!sign_allowed(c) || r->own[FINALIZE].kind != 0 || s <= c->floor_slot) {
         return false;
     }
     /* F1: the evidence goes into the same write as the vote. */

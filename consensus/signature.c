@@ -14,9 +14,6 @@ static struct hash cache_key(const struct hash *digest, const struct signature *
 bool signature_good(struct core *c, const struct hash *digest, const struct signature *sig,
                     int member)
 {
-    if (member < 0 || (uint32_t)member >= c->n) {
-        return false;
-    }
     const struct address *want = &c->epoch->member[member].address;
     struct hash key = cache_key(digest, sig);
     struct cached_signature *slot = &c->cache[load_be64(key.b) % LIMIT_SIGNATURE_CACHE];

@@ -102,14 +102,13 @@ static bool stuck(struct core *c, bool act, const struct deadlines *d)
 /* Blocks appear but the unsafe head does not move. */
 static bool head_stall(struct core *c, bool act)
 {
-    uint64_t configured = c->config.head_stall_us == 0 ? 1000 * MS : c->config.head_stall_us;
     uint64_t limit =
-        capped(timing_factor(c) * max_u64(24 * timing_delta(c), max_u64(1000 * MS, configured)));
+        capped(timing_factor(c) * max_u64(24 * timing_delta(c), max_u64(1000 * MS, c->config.head_stall_us)));
     uint64_t turn = turn_of(c, c->cur);
     for (uint32_t i = 0; i < c->blocks_used; i++) {
         const struct block_record *b = &c->block[c->block_list[i]];
         uint64_t slot = b->head.header.slot;
-        if (b->ready_us != 0 && slot > c->highest_final && slot != 0 && turn_of(c, slot) == turn &&
+        if (b->ready_us != 0 && slot > c->highest_final && turn_of(c, slot) == turn &&
             due(c, act, b->ready_us + limit) && sign_skip(c, c->cur, SKIP_HEAD_STALL)) {
             return true;
         }
@@ -185,8 +184,7 @@ static bool follow(struct core *c, bool act, const struct deadlines *d)
 static bool invalid(struct core *c)
 {
     const struct block_record *b = chain_notarized_at(c, c->cur);
-    return b != NULL && b != block_root(c) && block_chain_invalid(c, b) &&
-           sign_skip(c, c->cur, SKIP_INVALID);
+    return b != NULL && block_chain_invalid(c, b) && sign_skip(c, c->cur, SKIP_INVALID);
 }
 
 /* Is this leader so silent, or known to be absent, that its turn may be skipped ahead? */

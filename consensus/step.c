@@ -27,7 +27,7 @@ static void report_proposals(struct core *c, const struct block_record *a,
                              const struct block_head *b)
 {
     struct slot_record *r = slot_find(c, b->header.slot);
-    struct effect *e = r == NULL || r->evidence_sent ? NULL : effect_new(c, EFFECT_EVIDENCE);
+    struct effect *e = r->evidence_sent ? NULL : effect_new(c, EFFECT_EVIDENCE);
     if (e == NULL) {
         return;
     }
@@ -43,13 +43,13 @@ static void report_proposals(struct core *c, const struct block_record *a,
     notices_caught(c, &e->u.evidence);
 }
 
-/* The first proposal of this slot that its leader signed, other than `except`. */
-static struct block_record *other_proposal(struct core *c, uint64_t slot, const struct hash *except)
+/* The first proposal of this slot that its leader signed. */
+static struct block_record *proposed_at(struct core *c, uint64_t slot)
 {
     struct slot_record *r = slot_find(c, slot);
     for (int k = 0; r != NULL && k < SLOT_BLOCKS; k++) {
         struct block_record *b = r->block[k] == NONE ? NULL : &c->block[r->block[k]];
-        if (b != NULL && b->proposed && !hash_equal(&b->head.hash, except)) {
+        if (b != NULL && b->proposed) {
             return b;
         }
     }
@@ -86,7 +86,7 @@ static void on_proposal(struct core *c, const struct message *m, int from)
         effect_ban(c, from, "a proposal that its leader did not sign");
         return;
     }
-    struct block_record *other = other_proposal(c, h->slot, &head->hash);
+    struct block_record *other = proposed_at(c, h->slot);
     if (other != NULL) {
         report_proposals(c, other, head);
         if (!wanted) {
@@ -94,7 +94,7 @@ static void on_proposal(struct core *c, const struct message *m, int from)
         }
     }
     struct block_record *b = block_learn(c, head, from);
-    if (b != NULL && !b->proposed) {
+    if (b != NULL) {
         b->proposed = true;
         b->head.signature = head->signature;
     }
@@ -102,7 +102,7 @@ static void on_proposal(struct core *c, const struct message *m, int from)
 
 static void on_block(struct core *c, const struct block_head *head, int from)
 {
-    if (head->header.epoch == c->epoch->epoch && head->header.slot != 0 && block_wanted(c, head)) {
+    if (block_wanted(c, head)) {
         struct block_record *b = block_learn(c, head, from);
         if (b != NULL && !b->proposed && proposal_signed(c, head)) {
             b->proposed = true;
@@ -204,7 +204,7 @@ static void on_executed(struct core *c, const struct hash *hash, enum verdict ve
 static void count_durable(struct core *c, const struct pending_vote *p)
 {
     struct slot_record *r = slot_find(c, p->slot);
-    if (r != NULL && r->own[p->kind].kind != 0 && (r->own_durable & 1u << p->kind) == 0) {
+    if (r != NULL) {
         tally_own(c, r, p->kind);
     }
 }
@@ -224,7 +224,7 @@ static void on_persisted(struct core *c, uint64_t sequence)
         }
     }
     c->pending_own_n = kept;
-    if (c->cleared_pending && c->amnesiac && sequence >= c->cleared_seq) {
+    if (c->cleared_pending && sequence >= c->cleared_seq) {
         c->amnesiac = false;
         c->cleared_pending = false;
         effect_alarm(c, ALARM_AMNESIAC, c->cur, c->config.self);
@@ -379,7 +379,7 @@ void core_step(struct core *core, const struct event *event, struct effects *out
     struct core *c = core;
     out->n = 0;
     c->out = out;
-    if (c->now_us != 0 && event->now_us > c->now_us + PAUSE_US) {
+    if (event->now_us > c->now_us + PAUSE_US) {
         amnesia_paused(c);
     }
     c->now_us = max_u64(c->now_us, event->now_us);
@@ -399,7 +399,7 @@ void core_step(struct core *core, const struct event *event, struct effects *out
     c->last_verdict = ready_verdict(c);
     c->status_due |= (ready_before == 0) != (c->last_verdict == 0);
     output_flush(c);
-    output_status(c, false);
+    output_status(c);
     if (c->step_more) {
         c->deadline_us = c->now_us;
     }

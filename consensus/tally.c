@@ -5,7 +5,7 @@
 /* Room is kept for the turn of cur and for the beginnings of the next n turns (CONSENSUS 10). */
 bool admitted(const struct core *c, uint64_t slot)
 {
-    if (slot <= c->highest_final || slot == 0) {
+    if (slot <= c->highest_final) {
         return false;
     }
     uint64_t turn = turn_of(c, slot);
@@ -187,7 +187,7 @@ static void look_for_own(struct core *c, const struct certificate *cert)
 static void learn_notarized(struct core *c, const struct certificate *cert)
 {
     struct slot_record *r = slot_get(c, cert->slot);
-    if (r == NULL || (r->has_cert & 1u << NOTARIZE) != 0) {
+    if (r == NULL) {
         return;
     }
     r->cert[NOTARIZE] = *cert;
@@ -227,16 +227,12 @@ static void learn_skip(struct core *c, const struct certificate *cert)
 
 static void learn(struct core *c, const struct certificate *cert)
 {
-    switch ((enum vote_kind)cert->kind) {
-    case VOTE_NOTARIZE:
+    if (cert->kind == VOTE_NOTARIZE) {
         learn_notarized(c, cert);
-        break;
-    case VOTE_SKIP:
+    } else if (cert->kind == VOTE_SKIP) {
         learn_skip(c, cert);
-        break;
-    case VOTE_FINALIZE:
+    } else {
         finality_learn(c, cert);
-        break;
     }
 }
 

@@ -44,9 +44,6 @@ static int farthest_needed(const struct core *c)
                 best = (int)i;
             }
         }
-        if (best < 0) {
-            break;
-        }
         taken |= 1u << best;
         weight += c->epoch->member[best].weight;
         last = best;
@@ -78,8 +75,8 @@ uint64_t timing_grace(const struct core *c)
     uint64_t quarter = (uint64_t)c->epoch->params.block_time_ms * MS / 4;
     uint64_t grace = max_u64(30 * MS, min_u64(quarter, 100 * MS));
     int far = farthest_needed(c);
-    if (far >= 0 && one_way_p99(c, far) > one_way_p50(c, far)) {
-        grace = max_u64(grace, 4 * (one_way_p99(c, far) - one_way_p50(c, far)));
+    if (far >= 0) {
+        grace = max_u64(grace, 4 * above_u64(one_way_p99(c, far), one_way_p50(c, far)));
     }
     return min_u64(grace, 1000 * MS);
 }
@@ -108,7 +105,7 @@ uint64_t timing_turns_unfinal(const struct core *c)
 {
     uint64_t final_turn = c->highest_final == 0 ? 0 : turn_of(c, c->highest_final);
     uint64_t now = turn_of(c, c->cur);
-    return now > final_turn ? now - final_turn : 0;
+    return above_u64(now, final_turn);
 }
 
 uint64_t timing_factor(const struct core *c)

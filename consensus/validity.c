@@ -7,7 +7,7 @@ static bool constants_right(const struct core *c, const struct header *h)
 {
     return h->chain_id == c->epoch->chain_id && hash_equal(&h->genesis, &c->epoch->genesis) &&
            h->epoch == c->epoch->epoch && hash_equal(&h->config, &c->epoch->hash) &&
-           h->attempt == 0 && (h->flags & ~(FLAG_LAST | FLAG_EMPTY)) == 0 && h->slot >= 1 &&
+           h->attempt == 0 && (h->flags & ~(FLAG_LAST | FLAG_EMPTY)) == 0 &&
            h->leader == rotation_leader(c, turn_of(c, h->slot));
 }
 
@@ -88,8 +88,8 @@ enum form_state validity_check(struct core *c, const struct block_record *b,
     const struct header *p = &parent->head.header;
     struct hash root = keccak256(b->head.system.p, b->head.system.n);
     struct system_section s;
-    if (!constants_right(c, h) || !hash_equal(&h->parent, &parent->head.hash) ||
-        !follows_parent(c, h, p) || !hash_equal(&h->system_root, &root) ||
+    if (!constants_right(c, h) || !follows_parent(c, h, p) ||
+        !hash_equal(&h->system_root, &root) ||
         system_decode(&s, b->head.system) != OK || s.record.n != 0) {
         return FORM_INVALID; /* records of epochs are not part of this version */
     }
