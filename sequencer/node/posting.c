@@ -10,6 +10,7 @@
 #include "sequencer/node/parts.h"
 
 enum { FIRST_BLOCK = 1, RETRY_MIN_US = 250000, PATIENCE_US = 10000000, WHOLE = 1000 };
+enum { SEGMENT_FILE_MAX = 1 << 26 };
 
 /* ---- start ----------------------------------------------------------------------------------- */
 
@@ -21,8 +22,8 @@ static enum err check_last(struct node *n, const struct posted *last, char *why,
     struct fault fault;
     struct poster *p = &n->poster;
     struct batch_auth *auth = malloc(sizeof *auth);
-    buffer_init(&payload, SIZE_MAX);
-    buffer_init(&envelope, SIZE_MAX);
+    buffer_init(&payload, SEGMENT_FILE_MAX);
+    buffer_init(&envelope, SEGMENT_FILE_MAX);
     enum err e = auth == NULL ? ERR_NO_MEMORY : OK;
     e = e == OK ? p->layer.read(p->layer.ctx, last->first, &payload, &envelope, why, why_len) : e;
     e = e == OK ? auth_decode(auth, buffer_bytes(&envelope), &fault) : e;

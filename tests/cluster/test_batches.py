@@ -11,7 +11,7 @@ import threading
 from client import Client
 from cluster import Devnet, Failure, baton, baton_json, equal, require, wait
 
-KILLS = 12
+KILLS = 8
 OPTIONS = ("--seal-interval", "400ms")
 
 
@@ -207,6 +207,20 @@ def foreign(net, index=3):
     wait_safe(net, net.rpc[index].head())
 
 
+def behind():
+    """A member that was away for more than a hundred blocks gets them in ranges with one certificate each:
+    what it posts is proved from above, and the same."""
+    index = 2
+    with Devnet(options=OPTIONS + ("--block-time", "50ms")) as net:
+        net.chaos("kill", index, wait_for_heads=False)
+        wait(lambda: net.pids[index] is None, 10, f"node {index} is down")
+        net.wait_blocks(140, limit_s=60)
+        net.restart(index)
+        wait_safe(net, net.rpc[0].head())
+        verified(net, index)
+        same_everywhere(net)
+
+
 def demand():
     """A chain that is idle most of the time: EMPTY blocks are nobody's business, and a segment ends
     all the same."""
@@ -240,5 +254,7 @@ def run(check):
         with check("batches_audit"):
             net.audit()
             net.check_no_evidence()
+    with check("batches_behind"):
+        behind()
     with check("batches_demand"):
         demand()
