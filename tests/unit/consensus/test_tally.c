@@ -67,6 +67,16 @@ static void a_vote_of_another_epoch(void **state)
     assert_int_equal(slot_now(), 1);
 }
 
+/* Who passes it on may not know better: it is no fault, and says nothing. */
+static void a_certificate_of_another_epoch(void **state)
+{
+    (void)state;
+    struct certificate c = skip_at(1);
+    c.epoch++;
+    assert_false(bans_for_certificate(0, c));
+    assert_int_equal(slot_now(), 1);
+}
+
 /* A signature that was checked once is good for the words under it, and for no others. */
 static void signatures_of_other_words(void **state)
 {
@@ -96,6 +106,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_vote_of_another_epoch, setup),
+        cmocka_unit_test_setup(a_certificate_of_another_epoch, setup),
         cmocka_unit_test_setup(signatures_of_other_words, setup),
         cmocka_unit_test_setup(two_skips_of_one_turn, setup),
     };
