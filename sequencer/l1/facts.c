@@ -163,6 +163,9 @@ static enum heard heard_receipt(struct ask *a, struct endpoint *e, struct answer
 static void tell_receipt(struct ask *a)
 {
     struct receipt_ask *x = (struct receipt_ask *)a;
+    if (a->err == OK && x->receipt.found && quorum_beside(&a->c->quorum, &x->receipt.block)) {
+        a->err = ERR_NOT_READY; /* the chain moves */
+    }
     x->cb(x->arg, a->err, a->err == OK ? &x->receipt : NULL);
 }
 

@@ -67,7 +67,8 @@ struct l1_account {
 };
 typedef void (*l1_account_cb)(void *arg, enum err e, const struct l1_account *a);
 
-/* Q endpoints hold it in their canonical chain, in the same block; `found` false: Q do not. */
+/* Q endpoints hold it in their canonical chain, in the same block, which is neither above the head
+ * nor known to be beside its chain (NOT_READY then). `found` false: Q do not. */
 struct l1_receipt {
     bool found;
     bool succeeded;

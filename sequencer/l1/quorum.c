@@ -130,6 +130,17 @@ uint32_t quorum_agreeing(const struct quorum *q)
     return count;
 }
 
+bool quorum_beside(const struct quorum *q, const struct l1_ref *r)
+{
+    for (uint32_t i = 0; q->known && i < q->n; i++) {
+        const struct l1_header *h = at(&q->e[i], r->number);
+        if (h != NULL && quorum_holds(q, i, &q->head.at) != NULL) {
+            return r->number > q->head.at.number || !hash_equal(&h->at.hash, &r->hash);
+        }
+    }
+    return !q->known || r->number > q->head.at.number;
+}
+
 static bool reaches(const struct quorum *q, uint32_t i, uint64_t number)
 {
     return quorum_usable(q, i) && top(&q->e[i])->at.number >= number;

@@ -67,5 +67,7 @@ bool quorum_usable(const struct quorum *q, uint32_t i);
 /* Does its window hold this block? NULL: no. */
 const struct l1_header *quorum_holds(const struct quorum *q, uint32_t i, const struct l1_ref *r);
 uint32_t quorum_agreeing(const struct quorum *q);
+/* Is it above the head, or, as far as the windows reach, on another branch? */
+bool quorum_beside(const struct quorum *q, const struct l1_ref *r);
 
 #endif
