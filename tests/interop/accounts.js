@@ -6,6 +6,7 @@ export const SENDER = {
     ethers: 2,
     takeover: { cast: 3, viem: 4, ethers: 5 },
     errors: { cast: 6, viem: 7, ethers: 8 },
+    batches: 9,
 };
 
 // Receivers that have nothing before; n keeps the sums of the groups apart.

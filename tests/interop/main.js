@@ -1,5 +1,6 @@
 // The groups, one after the other, on one devnet.
 
+import { batchesGroup } from "./batches.js";
 import { castGroup } from "./cast.js";
 import { Results } from "./check.js";
 import { Devnet } from "./devnet.js";
@@ -15,6 +16,7 @@ const GROUPS = {
     ethers: ethersGroup,
     errors: errorsGroup,
     takeover: takeoverGroup,
+    batches: batchesGroup,
 };
 
 const net = new Devnet();
