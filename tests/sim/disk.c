@@ -1,11 +1,13 @@
-/* The disk of a node: a journal and a second record beside it (CONSENSUS 8), each durable after a
- * while of its own, in order; the record never more than one step ahead of the durable journal.
- * Heads, bodies and final blocks ride with the next step. */
+/* The disk of a node: the real storage room (storage/) on a simulated one (media.c), its thread's
+ * turns carried out in virtual time. What the core gave it is remembered beside: a start must find
+ * at least all of it that was reported durable, and nothing that was never given. */
 #include <stdlib.h>
 
+#include "storage/storage.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/users.h"
 
-enum { PRUNE = 96 };
+enum { PRUNE = 96, BODY_BYTES = 64, TIDY_SLOTS = 64 };
 
 void disk_free_step(struct disk_step *t)
 {
@@ -13,16 +15,32 @@ void disk_free_step(struct disk_step *t)
     t->vote = NULL;
 }
 
+/* Without a last word: the process is gone. */
+void disk_close(struct disk *d)
+{
+    d->media.dead = true;
+    storage_close(d->room);
+    d->room = NULL;
+    d->media.dead = false;
+}
+
+static void drop_copy(struct disk *d)
+{
+    if (d->copy != NULL) {
+        media_wipe(d->copy);
+        free(d->copy);
+        d->copy = NULL;
+    }
+}
+
 static void free_all(struct disk *d)
 {
+    disk_close(d);
     while (d->steps > 0) {
         disk_free_step(&d->step[--d->steps]);
     }
-    while (d->copies > 0) {
-        disk_free_step(&d->copy[--d->copies]);
-    }
-    free(d->copy);
-    d->copy = NULL;
+    drop_copy(d);
+    media_wipe(&d->media);
 }
 
 void disk_free(struct node *n)
@@ -39,6 +57,7 @@ void disk_reset(struct sim *s, struct node *n)
     *d = (struct disk){.step = d->step, .cap = d->cap, .head = d->head};
     d->sync_us = s->plan->sync_us;
     d->dice = dice_of(s->plan->seed, DICE_DISK, (uint64_t)n->index);
+    media_init(&d->media, &d->dice);
 }
 
 struct disk_step *disk_append(struct disk *d, uint32_t votes, uint32_t certs)
@@ -62,37 +81,175 @@ struct disk_step *disk_append(struct disk *d, uint32_t votes, uint32_t certs)
 
 uint64_t disk_persisted(const struct node *n)
 {
-    return n->disk.journal < n->disk.record ? n->disk.journal : n->disk.record;
+    return n->disk.journal;
 }
 
-/* ---- writing ----------------------------------------------------------------------------------
+/* ---- turns of the storage thread --------------------------------------------------------------
  */
 
-static uint64_t later(uint64_t a, uint64_t b)
+static void at(struct sim *s, struct node *n, enum sim_event_kind kind, uint64_t us)
 {
-    return a > b ? a : b;
+    queue_push(s, (struct sim_event){
+                      .at = us, .kind = (uint8_t)kind, .to = (int8_t)n->index, .life = n->life});
 }
 
-static void schedule(struct sim *s, struct node *n, uint64_t sequence)
+static void poke(struct sim *s, struct node *n)
+{
+    if (!n->disk.poked) {
+        n->disk.poked = true;
+        at(s, n, SIM_DISK, s->now);
+    }
+}
+
+void disk_begin(struct sim *s, struct node *n)
 {
     struct disk *d = &n->disk;
-    uint64_t before = d->journal_times[(sequence - 1) % 8];
-    uint64_t sync = d->sync_us + dice_below(&d->dice, d->sync_us / 4 + 1);
-    d->journal_at = later(s->now, d->journal_at) + sync;
-    d->record_at = later(later(s->now, d->record_at), before) + d->sync_us / 2 +
-                   dice_below(&d->dice, d->sync_us + 1);
-    d->journal_times[sequence % 8] = d->journal_at;
-    d->scheduled = sequence;
-    struct sim_event e = {.at = d->journal_at,
-                          .kind = SIM_JOURNAL,
-                          .to = (int8_t)n->index,
-                          .life = n->life,
-                          .value = sequence};
-    queue_push(s, e);
-    e.kind = SIM_RECORD;
-    e.at = d->record_at;
-    queue_push(s, e);
+    media_begin(&d->media, s->now, clock_wall_ms(s, n) * MS);
+    media_use(&d->media);
+    d->media.full = d->failing > 0;
+    d->media.sync_us = d->sync_us;
 }
+
+static void submitted(struct sim *s, struct node *n, enum err err, const char *what)
+{
+    if (err != OK) {
+        sim_fail(s, SIM_BOUND, "member %d: the storage room refuses %s: %s", n->member, what,
+                 err_text(err));
+    }
+    poke(s, n);
+}
+
+static void step_durable(struct sim *s, struct node *n, const struct disk_step *t)
+{
+    if (t->amnesiac) {
+        n->disk.amnesiac = true;
+    }
+    if (t->cleared) {
+        n->disk.amnesiac = n->disk.own_amnesia = false;
+        account_mark(s->account, MARK_CLEARED);
+    }
+    for (uint32_t i = 0; i < t->votes; i++) {
+        oracle_durable(s, n, &t->vote[i], true);
+    }
+}
+
+static void persisted(struct sim *s, struct node *n, uint64_t sequence)
+{
+    struct disk *d = &n->disk;
+    for (uint32_t k = d->steps; k-- > 0 && d->step[k].sequence > d->journal;) {
+        if (d->step[k].sequence <= sequence) {
+            step_durable(s, n, &d->step[k]);
+        }
+    }
+    d->journal = sequence > d->journal ? sequence : d->journal;
+    node_release(s, n);
+    struct event ev = {.kind = EVENT_PERSISTED, .peer = -1};
+    ev.u.persisted = sequence;
+    node_step(s, n, &ev);
+}
+
+static void write_failed(struct sim *s, struct node *n)
+{
+    struct disk *d = &n->disk;
+    if (!d->told) {
+        d->told = true;
+        account_mark(s->account, MARK_WRITE_FAILED);
+        poke(s, n); /* what failed may have had nobody to tell, until the disk was back */
+        struct event ev = {.kind = EVENT_WRITE_FAILED, .peer = -1};
+        node_step(s, n, &ev);
+    }
+}
+
+static void drain(struct sim *s, struct node *n)
+{
+    struct disk *d = &n->disk;
+    struct storage_done done;
+    uint64_t life = n->life;
+    while (s->end == SIM_PASS && n->life == life && storage_poll(d->room, &done)) {
+        if (done.err != OK) {
+            write_failed(s, n);
+        } else if (done.what == STORAGE_DONE_STEP) {
+            persisted(s, n, done.value);
+        } else {
+            users_stored(s, n, done.value - 1);
+        }
+    }
+}
+
+/* Closes the store and opens it again; everything that waited is written anew. */
+static void retry(struct sim *s, struct node *n)
+{
+    struct disk *d = &n->disk;
+    enum err err = storage_retry(d->room);
+    d->back = err == OK;
+    if (err != OK) {
+        sim_fail(s, SIM_SAFETY, "member %d: the disk is back, the storage room is not: %s",
+                 n->member, err_text(err));
+    }
+}
+
+void disk_turn(struct sim *s, struct node *n)
+{
+    struct disk *d = &n->disk;
+    d->poked = false;
+    d->due_us = d->due_us <= s->now ? 0 : d->due_us;
+    if (s->now < d->busy_us || d->room == NULL) {
+        return; /* its end looks again */
+    }
+    uint64_t due = UINT64_MAX;
+    disk_begin(s, n);
+    if (d->told && d->failing == 0) {
+        retry(s, n);
+    } else {
+        due = storage_turn(d->room);
+    }
+    uint64_t end = media_end(&d->media);
+    if (end > s->now || d->back) {
+        d->busy_us = end;
+        at(s, n, SIM_DISK_DONE, end);
+    } else {
+        drain(s, n);
+    }
+    due = due < end ? end : due;
+    if (due != UINT64_MAX && (d->due_us == 0 || due < d->due_us)) {
+        d->due_us = due;
+        at(s, n, SIM_DISK, due);
+    }
+}
+
+void disk_done(struct sim *s, struct node *n)
+{
+    struct disk *d = &n->disk;
+    uint64_t life = n->life;
+    bool back = d->back;
+    d->back = false;
+    if (back) {
+        d->told = false;
+        account_mark(s->account, MARK_DISK_BACK);
+    }
+    drain(s, n);
+    if (back && n->life == life) {
+        persisted(s, n, storage_sequence(d->room)); /* it may sign again */
+    }
+    if (n->life == life) {
+        poke(s, n);
+    }
+}
+
+void disk_fails(struct sim *s, struct node *n, bool begin)
+{
+    struct disk *d = &n->disk;
+    if (begin) {
+        d->failing++;
+        return;
+    }
+    if (d->failing > 0 && --d->failing == 0 && n->up && d->room != NULL) {
+        poke(s, n);
+    }
+}
+
+/* ---- steps ------------------------------------------------------------------------------------
+ */
 
 /* Two proposing marks always stay (storage/steps.c). */
 static uint64_t second_mark(const struct disk *d)
@@ -107,6 +264,7 @@ static uint64_t second_mark(const struct disk *d)
     return 0;
 }
 
+/* What is remembered beside need not hold more than a start asks for. */
 static void prune(struct node *n)
 {
     struct disk *d = &n->disk;
@@ -116,7 +274,7 @@ static void prune(struct node *n)
     for (uint32_t k = 0; k < d->steps; k++) {
         struct disk_step *t = &d->step[k];
         bool above = h == NULL || (t->proposing && t->sequence >= mark) ||
-                     t->sequence + 2 > d->journal || t->sequence + 2 > d->record;
+                     t->sequence + 2 > d->journal;
         for (uint32_t i = 0; i < t->votes; i++) {
             above |= t->vote[i].slot > h->slot;
         }
@@ -129,12 +287,8 @@ static void prune(struct node *n)
     d->steps = kept;
 }
 
-void disk_write(struct sim *s, struct node *n, const struct effect *e)
+static struct disk_step *remember(struct disk *d, const struct effect *e)
 {
-    struct disk *d = &n->disk;
-    if (d->steps >= PRUNE) {
-        prune(n);
-    }
     struct disk_step *t = disk_append(d, e->u.persist.votes, e->u.persist.certs);
     t->sequence = e->u.persist.sequence;
     t->amnesiac = e->u.persist.amnesiac;
@@ -148,101 +302,105 @@ void disk_write(struct sim *s, struct node *n, const struct effect *e)
     for (uint32_t i = 0; i < t->certs; i++) {
         t->cert[i] = *e->u.persist.cert[i];
     }
+    return t;
+}
+
+void disk_write(struct sim *s, struct node *n, const struct effect *e)
+{
+    struct disk *d = &n->disk;
+    if (d->steps >= PRUNE) {
+        prune(n);
+    }
+    const struct disk_step *t = remember(d, e);
+    const struct journal_step step = {.sequence = t->sequence,
+                                      .epoch = s->epoch.epoch,
+                                      .amnesiac = t->amnesiac,
+                                      .cleared = t->cleared,
+                                      .clearing_slot = t->clearing_slot,
+                                      .proposing = t->proposing,
+                                      .proposing_turn = t->proposing_turn,
+                                      .vote = t->vote,
+                                      .votes = t->votes,
+                                      .cert = t->cert,
+                                      .certs = t->certs};
     d->written = t->sequence;
-    if (d->failing > 0) {
-        queue_push(s, (struct sim_event){.at = s->now,
-                                         .kind = SIM_WRITE_FAILED,
-                                         .to = (int8_t)n->index,
-                                         .life = n->life});
-        return;
-    }
-    schedule(s, n, t->sequence);
-}
-
-/* The disk is back: what failed is written again, in order. */
-static void write_again(struct sim *s, struct node *n)
-{
-    struct disk *d = &n->disk;
-    d->told = false;
-    account_mark(s->account, MARK_DISK_BACK);
-    for (uint64_t q = d->scheduled + 1; q <= d->written; q++) {
-        schedule(s, n, q);
-    }
-}
-
-void disk_fails(struct sim *s, struct node *n, bool begin)
-{
-    struct disk *d = &n->disk;
-    if (begin) {
-        d->failing++;
-        return;
-    }
-    if (d->failing > 0 && --d->failing == 0 && n->up && d->scheduled < d->written) {
-        write_again(s, n);
-    }
-}
-
-static void step_durable(struct sim *s, struct node *n, const struct disk_step *t)
-{
-    struct disk *d = &n->disk;
-    if (t->amnesiac) {
-        d->amnesiac = true;
-    }
-    if (t->cleared) {
-        d->amnesiac = false;
-        d->floor = t->clearing_slot;
-        account_mark(s->account, MARK_CLEARED);
-    }
-    for (uint32_t i = 0; i < t->votes; i++) {
-        oracle_durable(s, n, &t->vote[i], true);
-    }
-}
-
-void disk_durable(struct sim *s, struct node *n, bool journal, uint64_t sequence)
-{
-    struct disk *d = &n->disk;
-    uint64_t before = disk_persisted(n);
-    if (journal) {
-        d->journal = later(d->journal, sequence);
-    } else {
-        d->record = later(d->record, sequence);
-    }
-    uint64_t now = disk_persisted(n);
-    if (now == before) {
-        return;
-    }
-    for (uint32_t k = d->steps; k-- > 0 && d->step[k].sequence > before;) {
-        if (d->step[k].sequence <= now) {
-            step_durable(s, n, &d->step[k]);
-        }
-    }
-    node_release(s, n);
-    struct event ev = {.kind = EVENT_PERSISTED, .peer = -1};
-    ev.u.persisted = now;
-    node_step(s, n, &ev);
+    d->own_amnesia |= t->amnesiac;
+    submitted(s, n, storage_submit_step(d->room, &step, e->u.persist.sync), "a step");
 }
 
 /* ---- what rides with the next step
  * ---------------------------------------------------------------- */
 
+static const uint8_t body_bytes[BODY_BYTES];
+
+void disk_block(struct sim *s, struct node *n, uint32_t block)
+{
+    if ((n->holds[block] & HOLDS_HEAD) != 0) {
+        return;
+    }
+    n->holds[block] |= HOLDS_HEAD;
+    n->body_gate[block] = n->disk.written + 1;
+    const struct block b = {.head = s->block[block].head};
+    submitted(s, n, storage_submit_block(n->disk.room, &b.head.hash, &b), "a head");
+}
+
 void disk_body(struct sim *s, struct node *n, uint32_t block)
 {
-    (void)s;
-    if ((n->holds[block] & HOLDS_BODY) == 0) {
-        n->holds[block] |= HOLDS_BODY;
-        n->body_gate[block] = n->disk.written + 1;
+    if ((n->holds[block] & HOLDS_BODY) != 0) {
+        return;
+    }
+    n->holds[block] |= HOLDS_BODY;
+    n->body_gate[block] = n->disk.written + 1;
+    if (n->disk.room != NULL) { /* a liar without a core has no disk */
+        const struct block b = {.body = bytes_of(body_bytes, sizeof body_bytes)};
+        submitted(s, n, storage_submit_block(n->disk.room, &s->block[block].head.hash, &b),
+                  "a body");
     }
 }
 
 struct disk_head *disk_head(struct node *n)
 {
     struct disk *d = &n->disk;
-    struct disk_head *at = &d->head[d->heads++ % HEAD_LOG];
-    at->gate = d->written + 1;
-    return at;
+    struct disk_head *h = &d->head[d->heads++ % HEAD_LOG];
+    h->gate = d->written + 1;
+    return h;
 }
 
 const struct disk_head *disk_last_head(const struct node *n)
 {
     return n->disk.heads == 0 ? NULL : &n->disk.head[(n->disk.heads - 1) % HEAD_LOG];
+}
+
+/* As finality.c of sequencer/node does. */
+void disk_final(struct sim *s, struct node *n, const struct effect *e)
+{
+    const struct certificate *cert = e->u.final.cert;
+    const struct header *h = &e->u.final.head->header;
+    bool own = cert != NULL && cert->slot == h->slot && hash_equal(&cert->block, &e->u.final.block);
+    const struct storage_final f = {.hash = e->u.final.block,
+                                    .header = h,
+                                    .cert = own ? cert : NULL,
+                                    .bench = bytes_of(e->u.final.bench, e->u.final.bench_len)};
+    submitted(s, n, storage_submit_final(n->disk.room, &f), "a final block");
+    if (h->slot % TIDY_SLOTS == 0) {
+        disk_begin(s, n);
+        n->disk.media.full = false;
+        n->disk.tidied = h->slot;
+        if (storage_prune_journal(n->disk.room, s->epoch.epoch, h->slot) != OK) {
+            sim_fail(s, SIM_SAFETY, "member %d: the journal is not pruned", n->member);
+        }
+    }
+}
+
+void disk_pool(struct sim *s, struct node *n, const struct hash *tx, struct bytes raw,
+               uint64_t token)
+{
+    const struct storage_put put = {.table = TABLE_POOL,
+                                    .key = bytes_of(tx->b, sizeof tx->b),
+                                    .value = raw,
+                                    .erase = raw.n == 0};
+    if (n->disk.room != NULL) {
+        submitted(s, n, storage_submit_puts(n->disk.room, &put, 1, token != 0, token),
+                  "a transaction");
+    }
 }

@@ -52,9 +52,11 @@ static void node_event(struct sim *s, struct sim_event *e)
     case SIM_TICK:
         node_tick(s, n, e->at);
         break;
-    case SIM_JOURNAL:
-    case SIM_RECORD:
-        disk_durable(s, n, e->kind == SIM_JOURNAL, e->value);
+    case SIM_DISK:
+        disk_turn(s, n);
+        break;
+    case SIM_DISK_DONE:
+        disk_done(s, n);
         break;
     case SIM_EXECUTED:
         client_executed(s, n, e->block, e->value);
@@ -75,16 +77,7 @@ static void node_event(struct sim *s, struct sim_event *e)
     case SIM_BODY:
         node_body(s, n, e->block);
         break;
-    case SIM_STORED:
-        users_stored(s, n, e->value);
-        break;
     default:
-        if (!n->disk.told) {
-            n->disk.told = true;
-            account_mark(s->account, MARK_WRITE_FAILED);
-            struct event ev = {.kind = EVENT_WRITE_FAILED, .peer = -1};
-            node_step(s, n, &ev);
-        }
         break;
     }
 }

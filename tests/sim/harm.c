@@ -88,13 +88,25 @@ static void new_disk(struct sim *s, struct node *n, bool begin)
     disk_blank(s, n);
 }
 
+/* While the machine stands still: nobody looks, until the node starts again. */
+static void flip(struct sim *s, struct node *n, uint64_t where, bool begin)
+{
+    if (!begin) {
+        up_again(s, n);
+        return;
+    }
+    s->forgot |= 1u << n->member;
+    down(s, n, LOSE_UNSYNCED);
+    disk_flip(s, n, where);
+}
+
 static void stale_copy(struct sim *s, struct node *n, bool begin)
 {
     if (begin) {
         disk_copy(s, n);
         return;
     }
-    if (n->disk.has_copy) {
+    if (n->disk.copy != NULL) {
         s->forgiven |= 1u << n->member;
         node_crash(s, n, LOSE_UNSYNCED);
         disk_restore_copy(s, n);
@@ -221,6 +233,9 @@ static void of_machine(struct sim *s, const struct harm *h, bool begin)
         break;
     case HARM_STALE_COPY:
         stale_copy(s, n, begin);
+        break;
+    case HARM_FLIP:
+        flip(s, n, h->value, begin);
         break;
     case HARM_NEW_DISK:
         new_disk(s, n, begin);

@@ -15,10 +15,7 @@ enum { BEAT_US = 20 * MS };
 static void on_store(struct sim *s, struct node *n, const struct block_head *head)
 {
     uint32_t b = world_add(s, head);
-    if ((n->holds[b] & HOLDS_HEAD) == 0) {
-        n->holds[b] |= HOLDS_HEAD;
-        n->body_gate[b] = n->disk.written + 1;
-    }
+    disk_block(s, n, b);
     if ((n->holds[b] & HOLDS_STASHED) != 0) {
         n->holds[b] &= (uint8_t)~HOLDS_STASHED;
         queue_push(s, (struct sim_event){.at = s->now,
@@ -36,6 +33,8 @@ static void on_final(struct sim *s, struct node *n, const struct effect *e)
     if (b == NO_BLOCK || s->end != SIM_PASS) {
         return;
     }
+    disk_block(s, n, b);
+    disk_final(s, n, e);
     users_final(s, n, b);
     if ((n->holds[b] & (HOLDS_EXECUTED | HOLDS_ASKED)) == 0) {
         client_execute(s, n, b, 0);
@@ -237,6 +236,9 @@ static bool make_core(struct sim *s, struct node *n)
 {
     static struct core_config config;
     settings(s, n, &config);
+    if (s->end != SIM_PASS) {
+        return false;
+    }
     size_t size = core_footprint(&config);
     if (n->memory_size < size) {
         if (n->memory != NULL) {

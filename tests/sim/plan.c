@@ -102,6 +102,9 @@ static void draw_value(const struct plan *p, struct harm *h, struct dice *d)
     case HARM_TWICE:
         h->value = 1 + dice_below(d, 300);
         break;
+    case HARM_FLIP:
+        h->value = dice_next(d) >> 1;
+        break;
     case HARM_SLOW_DISK:
         h->value = 100 + dice_below(d, 120 * MS);
         break;
@@ -122,7 +125,8 @@ static void draw_value(const struct plan *p, struct harm *h, struct dice *d)
 /* Kinds that cost weight of those who may lie: forgotten votes, a client that lies. */
 static bool costs(enum harm_kind kind)
 {
-    return kind == HARM_NEW_DISK || kind == HARM_STALE_COPY || kind == HARM_DISAGREES;
+    return kind == HARM_NEW_DISK || kind == HARM_STALE_COPY || kind == HARM_FLIP ||
+           kind == HARM_DISAGREES;
 }
 
 static void draw_harms(struct plan *p, struct dice *d)

@@ -10,6 +10,7 @@
 #include "proto/record.h"
 #include "tests/sim/account.h"
 #include "tests/sim/dice.h"
+#include "tests/sim/media.h"
 #include "tests/sim/plan.h"
 
 enum {
@@ -67,37 +68,25 @@ struct disk_head {
     uint8_t bench[SIM_BENCH];
 };
 
-/* What the second record holds of the last step. */
-struct disk_record {
-    uint64_t sequence;
-    struct vote vote[LIMIT_STEP_VOTES];
-    uint32_t votes;
-};
-
 struct disk {
-    struct disk_step *step;
+    struct storage *room; /* storage/; NULL: the node is down */
+    struct media media;
+    struct media *copy; /* of the directory */
+    bool made, made_anew;   /* the next start makes a new one, for a key that is a member already */
+    bool unsure;            /* replaced or flipped since the room was closed */
+    bool own_amnesia, copy_amnesia; /* it may find that it has lost its journal */
+    bool poked, told, back; /* a turn is asked for; EVENT_WRITE_FAILED was given; it writes again */
+    uint64_t busy_us, due_us;
+    uint64_t tidied; /* the journal was pruned up to this slot */
+    struct disk_step *step; /* as the core gave them */
     uint32_t steps, cap;
     uint64_t written; /* sequence last submitted */
-    uint64_t journal; /* durable up to */
-    uint64_t record;
-    uint64_t journal_at, record_at; /* when the last write under way will be */
-    uint64_t journal_times[8];      /* when step k % 8 becomes durable there */
-    struct disk_record last;        /* filled when the node stops, for a start that needs it */
-    uint64_t scheduled;             /* handed to the device */
-    uint32_t failing;               /* episodes */
-    bool told;                      /* EVENT_WRITE_FAILED was given */
+    uint64_t journal; /* reported as durable up to */
+    uint32_t failing; /* episodes */
     bool amnesiac;
-    bool blank; /* journal and record are gone */
-    uint64_t floor;
     uint64_t sync_us;
     struct disk_head *head; /* ring of HEAD_LOG */
     uint32_t heads;
-    /* a copy of the directory */
-    struct disk_step *copy;
-    uint32_t copies;
-    uint64_t copy_journal, copy_floor;
-    bool copy_amnesiac, has_copy;
-    struct disk_head copy_head;
     struct dice dice;
 };
 
@@ -153,8 +142,8 @@ struct link {
 enum sim_event_kind {
     SIM_FRAME = 1,
     SIM_TICK,
-    SIM_JOURNAL,
-    SIM_RECORD,
+    SIM_DISK,
+    SIM_DISK_DONE,
     SIM_EXECUTED,
     SIM_BUILT,
     SIM_PEER_UP,
@@ -164,9 +153,7 @@ enum sim_event_kind {
     SIM_HARM_END,
     SIM_USER,
     SIM_HELD,
-    SIM_BODY,
-    SIM_WRITE_FAILED,
-    SIM_STORED
+    SIM_BODY
 };
 
 struct sim_event {
@@ -296,20 +283,30 @@ void links_cut(struct sim *s, int a, int b, bool begin, bool both);
  */
 void disk_reset(struct sim *s, struct node *n);
 void disk_free(struct node *n);
+void disk_begin(struct sim *s, struct node *n); /* something happens to its room now */
+void disk_turn(struct sim *s, struct node *n);
+void disk_done(struct sim *s, struct node *n);
 void disk_write(struct sim *s, struct node *n, const struct effect *e);
+void disk_block(struct sim *s, struct node *n, uint32_t block);
 void disk_body(struct sim *s, struct node *n, uint32_t block);
+void disk_final(struct sim *s, struct node *n, const struct effect *e);
+/* No bytes: erases it. `token`: users_stored is told of it. */
+void disk_pool(struct sim *s, struct node *n, const struct hash *tx, struct bytes raw,
+               uint64_t token);
 struct disk_head *disk_head(struct node *n); /* a new one, durable with the next step */
 const struct disk_head *disk_last_head(const struct node *n);
 uint64_t disk_persisted(const struct node *n);
-void disk_durable(struct sim *s, struct node *n, bool journal, uint64_t sequence);
 void disk_free_step(struct disk_step *t);
 struct disk_step *disk_append(struct disk *d, uint32_t votes, uint32_t certs);
 void disk_fails(struct sim *s, struct node *n, bool begin);
+/* crash.c */
 enum disk_loss { LOSE_LITTLE, LOSE_UNSYNCED, LOSE_SOME };
+void disk_close(struct disk *d);
 void disk_stop(struct sim *s, struct node *n, enum disk_loss loss);
 void disk_copy(struct sim *s, struct node *n);
 void disk_restore_copy(struct sim *s, struct node *n);
 void disk_blank(struct sim *s, struct node *n);
+void disk_flip(struct sim *s, struct node *n, uint64_t where);
 /* restart.c: what a start finds, and its way back into the core. */
 void disk_verdict(struct sim *s, struct node *n, struct core_config *config);
 void disk_restore(struct sim *s, struct node *n);

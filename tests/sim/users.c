@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "proto/keccak.h"
+#include "storage/storage.h"
 #include "tests/sim/users_inside.h"
 
 struct users *users_new(void)
@@ -90,6 +91,12 @@ static bool pool_put(struct sim *s, struct node *n, const struct user_tx *t, boo
     return v != POOL_REFUSED;
 }
 
+static struct user_tx *find_raw(struct users *u, struct bytes raw)
+{
+    uint32_t i = raw.n == RAW ? load_be32(raw.p) : UINT32_MAX;
+    return i < u->txs && memcmp(u->tx[i].raw, raw.p, RAW) == 0 ? &u->tx[i] : NULL;
+}
+
 /* As pool_restore.c: what is refused is erased. */
 static void restore_one(struct sim *s, struct node *n, struct user_tx *t)
 {
@@ -98,6 +105,45 @@ static void restore_one(struct sim *s, struct node *n, struct user_tx *t)
     if (mempool_restore(s->users->node[n->index].pool, &tx, &s->users->address[t->user],
                         s->now / SECOND, text, sizeof text) == POOL_REFUSED) {
         t->durable &= ~(1u << n->member);
+        disk_pool(s, n, &t->hash, bytes_of(NULL, 0), 0);
+    }
+}
+
+struct walking {
+    struct sim *s;
+    uint32_t found[USER_TXS / 32];
+};
+
+static bool found_one(void *arg, struct bytes key, struct bytes value)
+{
+    struct walking *w = arg;
+    const struct user_tx *t = find_raw(w->s->users, value);
+    if (t == NULL || !bytes_equal(key, bytes_of(t->hash.b, sizeof t->hash.b))) {
+        sim_fail(w->s, SIM_SAFETY, "a pool holds what nobody submitted");
+        return false;
+    }
+    uint32_t i = (uint32_t)(t - w->s->users->tx);
+    w->found[i / 32] |= 1u << i % 32;
+    return true;
+}
+
+/* What was told to be durable is there, unless it is final. */
+static void find_stored(struct sim *s, struct node *n)
+{
+    struct walking w = {.s = s};
+    uint32_t bit = 1u << n->member;
+    if (storage_walk(n->disk.room, TABLE_POOL, bytes_of(NULL, 0), found_one, &w) != OK) {
+        sim_fail(s, SIM_SAFETY, "member %d: the stored pool cannot be read", n->member);
+    }
+    for (uint32_t i = 0; i < s->users->txs; i++) {
+        struct user_tx *t = &s->users->tx[i];
+        bool there = (w.found[i / 32] >> i % 32 & 1) != 0;
+        if ((t->durable & bit) != 0 && !there && sim_honest(s, n) &&
+            (s->forgot >> n->member & 1) == 0 && t->final_block == 0) {
+            sim_fail(s, SIM_SAFETY, "member %d: transaction %u was durable and is gone", n->member,
+                     i);
+        }
+        t->durable = there ? t->durable | bit : t->durable & ~bit;
     }
 }
 
@@ -122,6 +168,7 @@ void users_boot(struct sim *s, struct node *n)
     const struct disk_head *h = disk_last_head(n);
     const struct user_state *state = users_state(s, h == NULL ? NO_BLOCK : h->block);
     memcpy(u->node[n->index].nonce, state->nonce, sizeof state->nonce);
+    find_stored(s, n);
     for (uint32_t i = 0; i < u->txs; i++) {
         if ((u->tx[i].durable >> n->member & 1) != 0) {
             restore_one(s, n, &u->tx[i]);
@@ -134,23 +181,12 @@ void users_crash(struct sim *s, struct node *n)
     drop_pool(s->users, n->index);
 }
 
-void users_lose_disk(struct sim *s, struct node *n)
-{
-    for (uint32_t i = 0; i < s->users->txs; i++) {
-        s->users->tx[i].durable &= ~(1u << n->member);
-    }
-}
-
 /* ---- intake -----------------------------------------------------------------------------------
  */
 
 static void store(struct sim *s, struct node *n, const struct user_tx *t)
 {
-    queue_push(s, (struct sim_event){.at = s->now + n->disk.sync_us,
-                                     .kind = SIM_STORED,
-                                     .to = (int8_t)n->index,
-                                     .life = n->life,
-                                     .value = (uint64_t)(t - s->users->tx)});
+    disk_pool(s, n, &t->hash, bytes_of(t->raw, RAW), (uint64_t)(t - s->users->tx) + 1);
 }
 
 static void heard_ack(struct sim *s, struct user_tx *t, int member)
@@ -182,14 +218,6 @@ static void ack(struct sim *s, struct node *n, struct user_tx *t)
 void users_stored(struct sim *s, struct node *n, uint64_t tx)
 {
     struct user_tx *t = &s->users->tx[tx];
-    if (n->disk.failing > 0) {
-        queue_push(s, (struct sim_event){.at = s->now + 10 * MS,
-                                         .kind = SIM_STORED,
-                                         .to = (int8_t)n->index,
-                                         .life = n->life,
-                                         .value = tx});
-        return;
-    }
     t->durable |= 1u << n->member;
     ack(s, n, t);
 }
@@ -204,12 +232,6 @@ static void offer(struct sim *s, struct node *n, struct user_tx *t)
     links_post(s, n, SEND_ALL, f);
     frame_drop(s, f);
     t->sent_us = s->now;
-}
-
-static struct user_tx *find_raw(struct users *u, struct bytes raw)
-{
-    uint32_t i = raw.n == RAW ? load_be32(raw.p) : UINT32_MAX;
-    return i < u->txs && memcmp(u->tx[i].raw, raw.p, RAW) == 0 ? &u->tx[i] : NULL;
 }
 
 void users_message(struct sim *s, struct node *n, struct node *from, const struct message *m)

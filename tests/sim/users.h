@@ -14,7 +14,6 @@ void users_beat(struct sim *s);
 
 void users_boot(struct sim *s, struct node *n);
 void users_crash(struct sim *s, struct node *n);
-void users_lose_disk(struct sim *s, struct node *n);
 void users_stored(struct sim *s, struct node *n, uint64_t tx);
 void users_message(struct sim *s, struct node *n, struct node *from, const struct message *m);
 /* Fills a payload on this parent: the number of transactions; mixes them into the body root. */

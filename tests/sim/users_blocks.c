@@ -138,6 +138,7 @@ void users_final(struct sim *s, struct node *n, uint32_t block)
         hash[i] = t->hash;
         sender[i] = u->address[t->user];
         nonce[i] = t->nonce;
+        disk_pool(s, n, &t->hash, bytes_of(NULL, 0), 0);
         uint64_t *mine = &u->node[n->index].nonce[t->user];
         *mine = t->nonce + 1 > *mine ? t->nonce + 1 : *mine;
     }
