@@ -119,8 +119,11 @@ PLANTS = [
     Plant("last-ignored", "M: LAST ends a turn", "consensus/advance.c",
           "if ((h->flags & FLAG_LAST) != 0) {\n        return turn_last",
           "if (h->slot == 0) {\n        return turn_last"),
-    Plant("anchor-last-obeyed", "M: LAST of an anchor is not obeyed", "consensus/advance.c",
-          "if (h->slot == 0) {\n        return 1;", "if (h->slot == 0) {\n        return 1 + c->n;"),
+    Plant("anchor-last-obeyed", "M: LAST of an anchor is not obeyed", "consensus/core.c",
+          "if (root != 0 && (block_root(c)->head.header.flags & FLAG_LAST) != 0) {\n"
+          "        c->cur = turn_last(c, turn_of(c, root)) + 1;",
+          "if ((block_root(c)->head.header.flags & FLAG_LAST) != 0) {\n"
+          "        c->cur = turn_last(c, root == 0 ? 0 : turn_of(c, root)) + 1;"),
     Plant("jump-over-turns", "M2: a skip leads to the next turn only", "consensus/advance.c",
           "next = turn_last(c, turn_of(c, c->cur)) + 1;",
           "next = turn_last(c, turn_of(c, c->cur) + 1) + 1;"),

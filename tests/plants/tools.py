@@ -58,7 +58,7 @@ class Simulator:
         self.tree, self.first, self.count = shop.tools, shop.first, shop.seeds
 
     def look(self, planted, most=None):
-        if room(planted.file) not in ("consensus", "proto"):
+        if room(planted.file) == "sequencer":
             return None
         program = planted.program(self.tree, "sim")
         for first in range(self.first, self.first + (most or self.count), self.CHUNK):

@@ -48,6 +48,18 @@ static void configurations(void **state)
     free(memory);
 }
 
+/* What ended the turn of another epoch ends none of this one (CONSENSUS 5). */
+static void an_anchor_that_was_last(void **state)
+{
+    (void)state;
+    struct core_view view;
+    r.config.anchor.flags = FLAG_LAST;
+    core_run_again(&r);
+    core_start(r.core, r.now_us, &r.out);
+    core_get_view(r.core, &view);
+    assert_int_equal(view.slot, 1);
+}
+
 static void final_block(void **state)
 {
     (void)state;
@@ -247,10 +259,17 @@ static void an_observer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(configurations), TEST(final_block),  TEST(blocks),
-        TEST(too_many),       TEST(certificates), TEST(certificates_of_the_past),
-        TEST(votes),          TEST(digests),      TEST(names),
+        TEST(configurations),
+        TEST(final_block),
+        TEST(blocks),
+        TEST(too_many),
+        TEST(certificates),
+        TEST(certificates_of_the_past),
+        TEST(votes),
+        TEST(digests),
+        TEST(names),
         TEST(an_observer),
+        TEST(an_anchor_that_was_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
