@@ -84,14 +84,14 @@ const char *pressure_sentence(enum pressure_layer layer)
 {
     switch (layer) {
     case PRESSURE_LAYER_CONGESTED:
-        return "data layer unavailable: batches do not get in there; new transactions are refused until "
-               "they do";
+        return "data layer unavailable: batches do not get in there; new transactions are refused "
+               "until they do";
     case PRESSURE_LAYER_DOWN:
-        return "data layer unavailable: batches cannot be posted; new transactions are refused until they "
-               "can";
+        return "data layer unavailable: batches cannot be posted; new transactions are refused "
+               "until they can";
     case PRESSURE_LAYER_OK:
         break;
     }
-    return "data layer unavailable: too much waits to be posted; new transactions are refused until less "
-           "does";
+    return "data layer unavailable: too much waits to be posted; new transactions are refused "
+           "until less does";
 }

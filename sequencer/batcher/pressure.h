@@ -9,9 +9,9 @@
  *   3      LIMIT_UNSAFE_STOP_BYTES or _S, half the window  orders nothing; new ones are refused
  *   4      the window less an hour                         the same, and would be reorged beyond
  *
- * A stage is left only when everything is below seven tenths of its entry. Each member computes its
- * own; the leader's counts. What is certified is never dropped, and blocks keep their pace: a slower
- * leader would be skipped as late. Bytes are of what posting would take, compressed. Pure. */
+ * A stage is left only when everything is below seven tenths of its entry. Each member computes
+ * its own; the leader's counts. What is certified is never dropped, and blocks keep their pace: a
+ * slower leader would be skipped as late. Bytes are what posting would take, compressed. Pure. */
 #ifndef SEQUENCER_BATCHER_PRESSURE_H
 #define SEQUENCER_BATCHER_PRESSURE_H
 

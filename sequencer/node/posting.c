@@ -14,7 +14,7 @@ enum { SEGMENT_FILE_MAX = 1 << 26 };
 
 /* ---- start ----------------------------------------------------------------------------------- */
 
-/* The last envelope must be of this very chain; the layer has checked that all others lead to it. */
+/* The last envelope must be this chain's; the layer has checked that all others lead to it. */
 static enum err check_last(struct node *n, const struct posted *last, char *why, size_t why_len)
 {
     struct buffer payload;
@@ -94,7 +94,7 @@ enum err posting_open(struct node *n, char *why, size_t why_len)
     return e;
 }
 
-/* ---- results ----------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 void posting_heads(struct node *n, const struct posting_head *safe,
                    const struct posting_head *finalized)
@@ -186,7 +186,7 @@ static void take_result(struct node *n)
     }
 }
 
-/* ---- work ---------------------------------------------------------------------------------------- */
+/* ---- work ------------------------------------------------------------------------------------ */
 
 static void run(uv_work_t *work)
 {

@@ -62,7 +62,7 @@ static void forget_segment(struct posting_maker *m)
     buffer_clear(&m->bodies);
 }
 
-/* ---- where to begin ---------------------------------------------------------------------------- */
+/* ---- where to begin -------------------------------------------------------------------------- */
 
 /* Behind what the layer says: nothing else is believed. */
 static enum err find_place(struct posting_maker *m)
@@ -94,7 +94,7 @@ static enum err find_place(struct posting_maker *m)
     return OK;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------ */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static enum err make_room(struct posting_maker *m)
 {
@@ -171,7 +171,7 @@ static enum err read_on(struct posting_maker *m, uint64_t up_to)
     return OK;
 }
 
-/* ---- making ------------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static enum err build(struct posting_maker *m)
 {
@@ -263,7 +263,7 @@ static enum err finish(struct posting_maker *m)
     return post(m);
 }
 
-/* ---- one piece of work --------------------------------------------------------------------------- */
+/* ---- one piece of work ----------------------------------------------------------------------- */
 
 static enum err work(struct posting_maker *m, uint64_t up_to)
 {

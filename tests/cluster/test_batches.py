@@ -44,7 +44,7 @@ def verified(net, index):
     seen = baton_json("verify", "batches", folder(net, index), "--genesis",
                       f"{net.dir}/genesis.json")
     block = net.rpc[index].call("eth_getBlockByNumber", hex(seen["number"]), False)
-    equal(seen["hash"], block["hash"], f"hash of block {seen['number']} from node {index}'s batches")
+    equal(seen["hash"], block["hash"], f"block {seen['number']} from node {index}'s batches")
     require(seen["number"] >= 1 and safe(net, index) >= seen["number"],
             f"node {index} shows safe {safe(net, index)}, its folder holds {seen['number']}")
     return seen
@@ -208,8 +208,8 @@ def foreign(net, index=3):
 
 
 def behind():
-    """A member that was away for more than a hundred blocks gets them in ranges with one certificate each:
-    what it posts is proved from above, and the same."""
+    """A member that was away for more than a hundred blocks gets them in ranges with one
+    certificate each: what it posts is proved from above, and the same."""
     index = 2
     with Devnet(options=OPTIONS + ("--block-time", "50ms")) as net:
         net.chaos("kill", index, wait_for_heads=False)

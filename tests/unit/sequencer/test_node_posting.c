@@ -119,7 +119,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* ---- a final chain ------------------------------------------------------------------------------ */
+/* ---- a final chain --------------------------------------------------------------------------- */
 
 static void certify(const struct world *w, struct certificate *c)
 {
@@ -201,7 +201,7 @@ static void run(struct world *w)
     } while (w->r.more && w->r.err == OK);
 }
 
-/* ---- folders ------------------------------------------------------------------------------------- */
+/* ---- folders --------------------------------------------------------------------------------- */
 
 static void read_segment(struct world *w, uint64_t first, struct buffer *payload,
                          struct batch_auth *auth)
@@ -241,7 +241,7 @@ static void expect_stands(const struct world *w, uint64_t number, uint64_t segme
     assert_int_equal(w->r.segments, segments);
 }
 
-/* ---- tests --------------------------------------------------------------------------------------- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void nothing_yet(void **state)
 {
@@ -382,7 +382,7 @@ static void the_disk_fails(void **state)
     assert_true(failures >= 8); /* two files written, synced, renamed; the folder synced */
 }
 
-/* ---- a layer that loses what it held ---------------------------------------------------------------- */
+/* ---- a layer that loses what it held --------------------------------------------------------- */
 
 static enum err memory_post(void *ctx, const struct posting *p)
 {
