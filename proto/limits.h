@@ -93,6 +93,7 @@
     LIMIT(TX_BLOBS, 6, "blobs", "blob transaction refused (EIP-7594)")                         \
     LIMIT(SEGMENT_BLOCKS, 10000, "blocks", "the segment is closed")                            \
     LIMIT(SEGMENT_BYTES, 1500000, "bytes", "the segment is closed: bodies, uncompressed")      \
+    LIMIT(OPEN_SEGMENTS, 64, "segments", "older ones are checked when read, not at a start")   \
     LIMIT(SEAL_MIN_MS, 100, "ms", "genesis refused: sealIntervalMs")                           \
     LIMIT(SEAL_MAX_MS, 3600000, "ms", "genesis refused: sealIntervalMs")                       \
     LIMIT(AUTH_HEADERS, 192, "headers", "a segment waits for a certificate nearer to its end") \

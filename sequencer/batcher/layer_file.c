@@ -25,7 +25,8 @@ struct layer_file {
     size_t segments;
     size_t room;
     uint64_t end;
-    struct hash end_hash;
+    struct hash end_hash; /* of block `end`, in segment `number` */
+    uint64_t number;
     size_t removed;
     uint32_t fail_after;
 };
@@ -175,9 +176,9 @@ static enum err read_payload(const struct layer_file *l, uint64_t first,
 
 /* ---- opening ----------------------------------------------------------------------------------------- */
 
-/* Every segment continues the one before. */
-static enum err check_link(struct layer_file *l, size_t i, const struct batch_auth *auth, char *why,
-                           size_t why_len)
+/* Every segment continues the one before; `linked`: that one was read. */
+static enum err check_link(struct layer_file *l, size_t i, const struct batch_auth *auth,
+                           bool linked, char *why, size_t why_len)
 {
     char name[SEGMENT_NAME_BYTES];
     char what[160];
@@ -187,17 +188,18 @@ static enum err check_link(struct layer_file *l, size_t i, const struct batch_au
                  l->end + 1);
         return say(why, why_len, ERR_CORRUPT, l->dir, name, what);
     }
-    if (i > 0 && !hash_equal(&auth->parent, &l->end_hash)) {
+    if (linked && !hash_equal(&auth->parent, &l->end_hash)) {
         return say(why, why_len, ERR_CORRUPT, l->dir, name,
                    "its parent is not the last block of the segment before");
     }
     l->segment[i].last = auth->last;
     l->end = auth->last;
     l->end_hash = auth->last_hash;
+    l->number = auth->segment;
     return OK;
 }
 
-static enum err check_one(struct layer_file *l, size_t i, char *why, size_t why_len)
+static enum err check_one(struct layer_file *l, size_t i, bool linked, char *why, size_t why_len)
 {
     struct buffer raw;
     struct buffer payload;
@@ -209,7 +211,7 @@ static enum err check_one(struct layer_file *l, size_t i, char *why, size_t why_
     buffer_init(&payload, FILE_MAX);
     enum err e = read_auth(l, l->segment[i].first, &raw, auth, why, why_len);
     if (e == OK) {
-        e = check_link(l, i, auth, why, why_len);
+        e = check_link(l, i, auth, linked, why, why_len);
     }
     if (e == OK && i + 1 == l->segments) {
         e = read_payload(l, l->segment[i].first, auth, &payload, why, why_len);
@@ -218,6 +220,27 @@ static enum err check_one(struct layer_file *l, size_t i, char *why, size_t why_
     buffer_free(&payload);
     free(auth);
     return e;
+}
+
+/* What stands before the last ones is taken from the names: a start must not take longer each day
+ * that a chain lives. */
+static enum err check_all(struct layer_file *l, char *why, size_t why_len)
+{
+    size_t most = LIMIT_OPEN_SEGMENTS;
+    size_t unread = l->segments > most ? l->segments - most : 0;
+    if (unread > 0 && l->segment[0].first != l->start) {
+        snprintf(why, why_len, "%s: the first segment begins with block %" PRIu64
+                 ", expected %" PRIu64, l->dir, l->segment[0].first, l->start);
+        return ERR_CORRUPT;
+    }
+    for (size_t i = 0; i < unread; i++) {
+        l->segment[i].last = l->segment[i + 1].first - 1;
+    }
+    l->end = unread > 0 ? l->segment[unread - 1].last : l->end;
+    for (size_t i = unread; i < l->segments; i++) {
+        TRY(check_one(l, i, i > unread, why, why_len));
+    }
+    return OK;
 }
 
 static enum err open_folder(struct layer_file *l, const char *dir, bool repair, char *why,
@@ -248,10 +271,7 @@ static enum err open_all(struct layer_file *l, const char *dir, bool repair, cha
     l->segments = scan.n;
     l->room = scan.room;
     l->removed = scan.unfinished;
-    for (size_t i = 0; i < l->segments && e == OK; i++) {
-        e = check_one(l, i, why, why_len);
-    }
-    return e;
+    return e == OK ? check_all(l, why, why_len) : e;
 }
 
 enum err layer_file_open(struct layer_file **out, const char *dir, uint64_t chain_id,
@@ -364,6 +384,7 @@ static enum err append(struct layer_file *l, const struct posting *p)
         l->segments++;
         l->end = p->last;
         l->end_hash = auth->last_hash;
+        l->number = auth->segment;
     }
     free(auth);
     return e;
@@ -392,19 +413,31 @@ static bool file_last(void *ctx, struct posted *out)
         return false;
     }
     const struct segment_name *s = &l->segment[l->segments - 1];
-    *out = (struct posted){l->segments - 1, s->first, s->last, l->end_hash};
+    *out = (struct posted){l->number, s->first, s->last, l->end_hash};
     return true;
+}
+
+/* Sorted by their first blocks. */
+static bool stands(const struct layer_file *l, uint64_t first)
+{
+    size_t low = 0;
+    size_t high = l->segments;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (l->segment[middle].first == first) {
+            return true;
+        }
+        low = l->segment[middle].first < first ? middle + 1 : low;
+        high = l->segment[middle].first > first ? middle : high;
+    }
+    return false;
 }
 
 static enum err file_read(void *ctx, uint64_t first, struct buffer *payload,
                           struct buffer *envelope, char *why, size_t why_len)
 {
     struct layer_file *l = ctx;
-    size_t i = 0;
-    while (i < l->segments && l->segment[i].first != first) {
-        i++;
-    }
-    if (i == l->segments) {
+    if (!stands(l, first)) {
         return ERR_NOT_FOUND;
     }
     struct batch_auth *auth = malloc(sizeof *auth);

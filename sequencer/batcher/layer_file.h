@@ -13,10 +13,11 @@
 
 struct layer_file;
 
-/* Opens `dir`, or makes it; the first segment ever begins with block `first`. Reads every envelope
- * and the last payload; `read` checks the others. On failure a sentence with the place in `why`:
- * ERR_CORRUPT, ERR_WRONG_CHAIN, ERR_IO, ERR_NO_SPACE, ERR_NO_MEMORY. `repair` false: nothing is
- * written, an unfinished segment is only passed over (for readers of somebody else's folder). */
+/* Opens `dir`, or makes it; the first segment ever begins with block `first`. Reads the last
+ * LIMIT_OPEN_SEGMENTS envelopes and the last payload; `read` checks the others. On failure a
+ * sentence with the place in `why`: ERR_CORRUPT, ERR_WRONG_CHAIN, ERR_IO, ERR_NO_SPACE,
+ * ERR_NO_MEMORY. `repair` false: nothing is written, an unfinished segment is only passed over (for
+ * readers of somebody else's folder). */
 enum err layer_file_open(struct layer_file **out, const char *dir, uint64_t chain_id,
                          uint64_t first, bool repair, char *why, size_t why_len) MUST_USE;
 void layer_file_close(struct layer_file *l);

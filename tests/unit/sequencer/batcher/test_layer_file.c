@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proto/limits.h"
 #include "sequencer/batcher/layer_file.h"
 
 enum { CHAIN = 41197, SEGMENTS = 4, BLOCKS = 3, LARGE = 1 << 26 };
@@ -322,6 +323,63 @@ static void foreign_names(void **state)
     layer_file_close(l);
 }
 
+static void post_many(size_t n)
+{
+    uint64_t seed = 7;
+    struct hash parent = {{1}};
+    struct layer_file *l = must_open();
+    for (size_t i = 0; i < n; i++) {
+        struct sample s;
+        sample_make(&s, &seed, CHAIN, 1 + i, 1, &parent);
+        struct posting p = {1 + i, 1 + i, buffer_bytes(&s.segment.payload),
+                            buffer_bytes(&s.envelope)};
+        assert_int_equal(layer_file_layer(l).post(l, &p), OK);
+        parent = s.auth.last_hash;
+        sample_free(&s);
+    }
+    layer_file_close(l);
+}
+
+static enum err read_first(struct layer_file *l, uint64_t first)
+{
+    struct buffer payload;
+    struct buffer envelope;
+    buffer_init(&payload, LARGE);
+    buffer_init(&envelope, LARGE);
+    enum err e = layer_file_layer(l).read(l, first, &payload, &envelope, why, sizeof why);
+    buffer_free(&payload);
+    buffer_free(&envelope);
+    return e;
+}
+
+/* A start reads the last envelopes only; what stands before them is checked when it is read. */
+static void a_long_folder(void **state)
+{
+    (void)state;
+    enum { MANY = LIMIT_OPEN_SEGMENTS + 3 };
+    struct posted last;
+    post_many(MANY);
+    flip_byte("000000000002.auth", 4); /* its version */
+    struct layer_file *l = must_open();
+    struct data_layer d = layer_file_layer(l);
+    assert_int_equal(layer_file_segments(l), MANY);
+    assert_int_equal(d.end(l), MANY);
+    assert_true(d.last(l, &last) && last.first == MANY && last.last == MANY);
+    for (uint64_t first = 1; first <= MANY; first++) {
+        assert_int_equal(read_first(l, first), first == 2 ? ERR_CORRUPT : OK);
+    }
+    assert_int_equal(read_first(l, MANY + 1), ERR_NOT_FOUND);
+    assert_int_equal(read_first(l, 0), ERR_NOT_FOUND);
+    layer_file_close(l);
+    flip_byte("000000000004.auth", 4); /* the first that a start reads */
+    refuses_to_open(ERR_CORRUPT, "000000000004.auth: byte 4");
+    flip_byte("000000000004.auth", 4);
+    remove_file("000000000001.auth");
+    refuses_to_open(ERR_CORRUPT, "000000000001.seg");
+    remove_file("000000000001.seg");
+    refuses_to_open(ERR_CORRUPT, "the first segment begins with block 2, expected 1");
+}
+
 static int set_up(void **state)
 {
     uint64_t seed = 4242;
@@ -362,6 +420,7 @@ int main(void)
         cmocka_unit_test_setup(damage_is_refused, clean),
         cmocka_unit_test_setup(damage_inside_is_found_by_reading, clean),
         cmocka_unit_test_setup(foreign_names, clean),
+        cmocka_unit_test_setup(a_long_folder, clean),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
