@@ -120,6 +120,13 @@
     LIMIT(DERIVE_POOL_BYTES, 33554432, "bytes", "oldest forgotten: the same")                  \
     LIMIT(DERIVE_TRIES, 8, "envelopes", "the rest is not tried: for one payload")              \
     LIMIT(DERIVE_MEMO, 65536, "blocks", "older executions forgotten: no reorg that deep")      \
+    LIMIT(TXM_SLOTS, 512, "nonces", "posting waits: not final yet")                            \
+    LIMIT(TXM_RUNGS, 32, "transactions", "no further fees for one nonce")                      \
+    LIMIT(TXM_GROUP, 67108864, "bytes", "posting waits: one write to its journal")             \
+    LIMIT(TXM_FILE, 268435456, "bytes", "journal of posting refused at the start")             \
+    LIMIT(DUTY_SEGMENTS, 8192, "segments", "the rest is taken up as earlier ones are final")   \
+    LIMIT(DUTY_INTENTS, 256, "intents", "the one for the farthest segment is forgotten")       \
+    LIMIT(INTENT_BYTES, 1048576, "bytes", "intent refused")                                    \
     LIMIT(BATCH_JSON, 1000000, "elements", "baton batch prints no larger batch")               \
     LIMIT(CONFIG_BYTES, 1048576, "bytes", "configuration refused")
 
