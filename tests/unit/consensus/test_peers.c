@@ -7,9 +7,10 @@
 
 #include <cmocka.h>
 
+#include "proto/keccak.h"
 #include "tests/fuzz/core_act.h"
 
-enum { MEMBER_3 = 3 << 4, LONG_SYSTEM = 300 };
+enum { MEMBER_3 = 3 << 4, LONG_SYSTEM = LIMIT_SYSTEM_INSIDE + 100 };
 
 static struct core_run r;
 static const struct block_head *one; /* a good block at slot 1, not yet known to the core */
@@ -255,7 +256,7 @@ static void two_attempts_are_no_evidence(void **state)
 static void long_system_sections(void **state)
 {
     (void)state;
-    static uint8_t system[CORE_SYSTEM];
+    static uint8_t system[LONG_SYSTEM];
     struct core_view view;
     for (int i = 0; i < 60; i++) {
         r.blocks = 2;
@@ -265,6 +266,7 @@ static void long_system_sections(void **state)
         memset(system, i, LONG_SYSTEM);
         head.system = bytes_of(system, LONG_SYSTEM);
         head.header.timestamp_ms += (uint64_t)i;
+        head.header.system_root = keccak256(system, LONG_SYSTEM);
         core_run_seal(&r, &head);
         struct vote v = core_run_vote(&r, i % 3, VOTE_NOTARIZE, head.header.slot, &head);
         struct message m = {.kind = MSG_BUNDLE};
@@ -313,6 +315,149 @@ static void answers_nobody_asked_for(void **state)
     assert_false(banned(0));
 }
 
+/* Votes are their sender's, of this epoch, of a kind there is. */
+static void votes_of_no_kind(void **state)
+{
+    (void)state;
+    static const uint8_t kinds[] = {0, 4};
+    for (int i = 0; i < 2; i++) {
+        struct vote v = core_run_vote(&r, i, VOTE_SKIP, 1, one);
+        v.kind = kinds[i];
+        say_vote(i, MSG_VOTES, v);
+        assert_true(banned(i));
+        v = core_run_vote(&r, 3, VOTE_SKIP, 1, one);
+        v.kind = kinds[i];
+        say_vote(i, MSG_OWN_VOTES, v);
+        assert_true(banned(i));
+    }
+    struct vote v = core_run_vote(&r, 2, VOTE_SKIP, 1, one);
+    v.epoch++;
+    say_vote(2, MSG_VOTES, v);
+    assert_true(banned(2));
+    v = core_run_vote(&r, 3, VOTE_SKIP, 1, one);
+    v.epoch++;
+    say_vote(2, MSG_OWN_VOTES, v);
+    assert_true(banned(2));
+}
+
+/* A final slot that is not delivered yet excludes a skip below it in its turn: one alarm a step. */
+static void certificates_that_exclude_each_other(void **state)
+{
+    (void)state;
+    say_certificate(0, core_run_certificate(&r, VOTE_FINALIZE, 2, one));
+    struct certificate c[2] = {core_run_certificate(&r, VOTE_SKIP, 1, one),
+                               core_run_certificate(&r, VOTE_SKIP, 2, one)};
+    struct message m = {.kind = MSG_BUNDLE, .u.bundle = {.cert = c, .certs = 2}};
+    hear(0, &m);
+    uint32_t alarms = 0;
+    for (uint32_t i = 0; i < r.out.n; i++) {
+        alarms += r.out.effect[i].kind == EFFECT_ALARM;
+    }
+    assert_true(alarmed(ALARM_CONFLICT));
+    assert_int_equal(alarms, 1);
+    struct core_view view;
+    core_get_view(r.core, &view);
+    assert_true(view.stopped);
+}
+
+/* A certified block whose proposal is not signed is kept, and voted for by nobody who hears so. */
+static void a_fetched_block_without_its_leaders_signature(void **state)
+{
+    (void)state;
+    struct message m = {.kind = MSG_BLOCK, .u.block.head = *one};
+    m.u.block.head.signature.b[40] ^= 1;
+    say_certificate(0, core_run_certificate(&r, VOTE_NOTARIZE, 1, one));
+    hear(0, &m);
+    struct event body = {.kind = EVENT_BODY, .peer = -1, .u.body = {one->hash, true}};
+    core_run_step(&r, &body);
+    struct core_view view;
+    core_get_view(r.core, &view);
+    assert_int_equal(view.blocks, 2);
+    assert_int_equal(view.highest_signed, 0);
+}
+
+/* Whatever is certified or voted for, a slot holds four blocks. */
+static void blocks_of_one_slot(void **state)
+{
+    (void)state;
+    enum { SLOT = 2 };
+    struct block_head head[5];
+    for (uint8_t i = 0; i < 5; i++) {
+        head[i] = *core_run_block(&r, one, SLOT, i == 4 ? FLAG_EMPTY : 0, i);
+        head[i].system = one->system; /* the same bytes, in memory that stays */
+    }
+    propose(0, &head[0]);
+    for (int i = 0; i < 2; i++) {
+        say_vote(i, MSG_VOTES, core_run_vote(&r, i, VOTE_NOTARIZE, SLOT, &head[1]));
+        say_vote(i, MSG_VOTES, core_run_vote(&r, i, VOTE_FINALIZE, SLOT, &head[2]));
+    }
+    struct certificate c[2] = {core_run_certificate(&r, VOTE_NOTARIZE, SLOT, &head[3]),
+                               core_run_certificate(&r, VOTE_FINALIZE, SLOT, &head[4])};
+    struct message m = {.kind = MSG_BUNDLE};
+    m.u.bundle = (struct bundle){.cert = c, .certs = 2, .head = head, .heads = 5};
+    hear(2, &m);
+    struct core_view view;
+    core_get_view(r.core, &view);
+    assert_int_equal(view.blocks, 1 + 4);
+}
+
+/* The votes that member 0 is told of, having asked for those above slot 8. */
+static uint32_t own_votes_told(void)
+{
+    struct message m = {.kind = MSG_OWN_VOTES_ASK};
+    m.u.own_votes_ask.epoch = r.config.epoch.epoch;
+    m.u.own_votes_ask.above_slot = 8;
+    hear(0, &m);
+    for (uint32_t i = 0; i < r.out.n; i++) {
+        const struct effect *e = &r.out.effect[i];
+        if (e->kind == EFFECT_SEND && e->u.send.message->kind == MSG_OWN_VOTES) {
+            return e->u.send.message->u.bundle.votes;
+        }
+    }
+    fail_msg("no answer");
+    return 0;
+}
+
+/* The highest vote ever shown is told again, far from here as it may be, if it was signed. */
+static void own_votes_asked_for(void **state)
+{
+    (void)state;
+    struct vote v = core_run_vote(&r, 0, VOTE_SKIP, 1000000, one);
+    v.signature.b[40] ^= 1;
+    say_vote(0, MSG_VOTES, v);
+    assert_int_equal(own_votes_told(), 0);
+    say_vote(0, MSG_VOTES, core_run_vote(&r, 0, VOTE_SKIP, 1000000, one));
+    assert_int_equal(own_votes_told(), 1);
+}
+
+/* What comes from nobody, from this member, or is the driver's to answer, changes nothing. */
+static void what_is_not_for_the_core(void **state)
+{
+    (void)state;
+    static const int nobody[] = {-1, 3, 4};
+    static const enum message_kind others[] = {MSG_BODY, MSG_FETCH,  MSG_RANGE,
+                                               MSG_TXS,  MSG_TX_ACK, MSG_KIND_COUNT};
+    struct certificate c = core_run_certificate(&r, VOTE_SKIP, 1, one);
+    struct message m = {.kind = MSG_BUNDLE, .u.bundle = {.cert = &c, .certs = 1}};
+    struct event tick = {.kind = EVENT_TICK, .peer = -1};
+    core_run_step(&r, &tick);
+    struct hash before = core_digest(r.core);
+    for (int i = 0; i < 3; i++) {
+        struct event e = {.kind = EVENT_MESSAGE, .peer = nobody[i], .u.message = &m};
+        core_run_step(&r, &e);
+        e = (struct event){.kind = EVENT_PEER, .peer = nobody[i], .u.peer.up = true};
+        core_run_step(&r, &e);
+        e = (struct event){.kind = EVENT_LATENCY, .peer = nobody[i]};
+        core_run_step(&r, &e);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        struct message other = {.kind = others[i]};
+        hear(0, &other);
+    }
+    struct hash after = core_digest(r.core);
+    assert_true(hash_equal(&before, &after));
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 
 int main(void)
@@ -331,6 +476,12 @@ int main(void)
         TEST(long_system_sections),
         TEST(a_second_instance),
         TEST(answers_nobody_asked_for),
+        TEST(votes_of_no_kind),
+        TEST(certificates_that_exclude_each_other),
+        TEST(a_fetched_block_without_its_leaders_signature),
+        TEST(blocks_of_one_slot),
+        TEST(own_votes_asked_for),
+        TEST(what_is_not_for_the_core),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

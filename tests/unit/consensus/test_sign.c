@@ -236,6 +236,68 @@ static void finalize_above_a_healed_skip(void **state)
     scene_free(s);
 }
 
+/* A justified parent below the highest final slot: more than F lie, and nothing more is signed (N4). */
+static void notarize_over_a_parent_below_final(void **state)
+{
+    (void)state;
+    struct scene *s = scene_new();
+    struct block_record *p = block_parent(s->c, s->one);
+    struct turn_record *t = turn_get(s->c, turn_of(s->c, FIRST - 1));
+    t->skipped = true; /* from the slot after the parent on */
+    t->skip.slot = FIRST - 1;
+    p->head.header.slot = FIRST - 2;
+    s->c->highest_final = FIRST - 2;
+    assert_true(sign_notarize(s->c, s->one));
+    s->at_one->own[NOTARIZE].kind = 0;
+    s->c->highest_final = FIRST - 1;
+    assert_false(sign_notarize(s->c, s->one));
+    assert_true(s->c->stopped);
+    assert_int_equal(s->out.effect[s->out.n - 1].u.alarm.what, ALARM_PARENT_BELOW_FINAL);
+    scene_free(s);
+}
+
+/* A step makes so many votes at most, and so many wait for the disk: the rest comes later. */
+static void votes_have_their_places(void **state)
+{
+    (void)state;
+    struct scene *s = scene_new();
+    REFUSED_WHILE(sign_notarize(s->c, s->one), s->c->step_votes, LIMIT_STEP_VOTES);
+    REFUSED_WHILE(sign_notarize(s->c, s->one), s->c->pending_own_n, PENDING_OWN);
+    assert_true(sign_notarize(s->c, s->one));
+    scene_free(s);
+}
+
+static bool refuses(void *ctx, struct signature *out, const struct hash *digest)
+{
+    (void)ctx;
+    (void)out;
+    (void)digest;
+    return false;
+}
+
+/* Proposals and notices too are signed by nobody who may not, or cannot, sign (E5). */
+static void what_is_no_vote(void **state)
+{
+    (void)state;
+    struct scene *s = scene_new();
+    struct ready_notice r = {.epoch = s->c->epoch->epoch};
+    struct leave_notice l = {.epoch = s->c->epoch->epoch};
+    struct block_head h = {.header.slot = FIRST};
+    REFUSED_WHILE(sign_ready(s->c, &r), s->c->amnesiac, true);
+    REFUSED_WHILE(sign_leave(s->c, &l), s->c->amnesiac, true);
+    REFUSED_WHILE(sign_proposal(s->c, &h), s->c->amnesiac, true);
+    REFUSED_WHILE(sign_proposal(s->c, &h), s->c->floor_slot, FIRST);
+    assert_true(sign_ready(s->c, &r) && sign_leave(s->c, &l) && sign_proposal(s->c, &h));
+    s->c->config.crypto.sign = refuses;
+    assert_false(sign_ready(s->c, &r));
+    assert_true(s->c->stopped);
+    REFUSED_WHILE(sign_skip(s->c, FIRST, SKIP_LATE), s->c->stopped, false);
+    REFUSED_WHILE(sign_leave(s->c, &l), s->c->stopped, false);
+    REFUSED_WHILE(sign_proposal(s->c, &h), s->c->stopped, false);
+    assert_int_equal(s->c->step_votes, 0);
+    scene_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +308,9 @@ int main(void)
         cmocka_unit_test(skip_after_a_finalize),
         cmocka_unit_test(finalize_needs_proof_bodies_and_execution),
         cmocka_unit_test(finalize_above_a_healed_skip),
+        cmocka_unit_test(notarize_over_a_parent_below_final),
+        cmocka_unit_test(votes_have_their_places),
+        cmocka_unit_test(what_is_no_vote),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

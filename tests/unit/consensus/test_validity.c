@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "proto/keccak.h"
 #include "tests/fuzz/core_act.h"
 
 enum { MEMBER_3 = 3 << 4, TURN_SLOTS = 4 };
@@ -190,9 +191,165 @@ static void empty_blocks(void **state)
     }
 }
 
+/* ---- what a system section may hold ------------------------------------------------------------ */
+
+static void say(const struct message *m)
+{
+    struct event e = {.kind = EVENT_MESSAGE, .peer = 0, .u.message = m};
+    core_run_step(&r, &e);
+}
+
+static void say_certificate(uint8_t kind, uint64_t slot, const struct block_head *head)
+{
+    struct certificate c = core_run_certificate(&r, kind, slot, head);
+    struct message m = {.kind = MSG_BUNDLE, .u.bundle = {.cert = &c, .certs = 1}};
+    say(&m);
+}
+
+/* The first block of turn 2 after two skipped turns, on the anchor, with these bytes beside it. */
+static bool accepts_section(const uint8_t *system, size_t n)
+{
+    core_run_start(&r, MEMBER_3);
+    for (int i = 0; i < 3; i++) {
+        up(i);
+    }
+    say_certificate(VOTE_SKIP, 1, NULL);
+    say_certificate(VOTE_SKIP, TURN_SLOTS + 1, NULL);
+    struct block_head head = *core_run_block(&r, &r.block[0].head, 2 * TURN_SLOTS + 1, 0, 0);
+    head.system = bytes_of(system, n);
+    head.header.system_root = keccak256(system, n);
+    core_run_seal(&r, &head);
+    propose(&head);
+    return notarized(&head.hash);
+}
+
+static bool accepts_skips(const struct skipped_turn *list, size_t n)
+{
+    uint8_t system[256];
+    size_t used = 0;
+    struct system_parts parts = {.skipped = list, .skipped_n = n};
+    assert_int_equal(system_encode(system, sizeof system, &used, &parts), OK);
+    return accepts_section(system, used);
+}
+
+/* One entry for each turn between parent and block: none left out, none more, none elsewhere. */
+static void skipped_turns(void **state)
+{
+    (void)state;
+    static const struct {
+        struct skipped_turn list[3];
+        size_t n;
+    } bad[] = {
+        {{{0, 1}}, 1},                                                /* turn 1 left out */
+        {{{1, TURN_SLOTS + 1}}, 1},                                   /* turn 0 left out */
+        {{{0, 1}, {1, TURN_SLOTS + 1}, {2, 2 * TURN_SLOTS + 1}}, 3},  /* its own turn */
+        {{{0, 1}, {1, TURN_SLOTS}}, 2},                               /* below its turn */
+        {{{0, 2}, {1, TURN_SLOTS + 1}}, 2}, /* slot 1 is not void then */
+    };
+    const struct skipped_turn right[] = {{0, 1}, {1, TURN_SLOTS + 1}};
+    assert_true(accepts_skips(right, 2));
+    assert_false(accepts_skips(right, 0));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        if (accepts_skips(bad[i].list, bad[i].n)) {
+            fail_msg("list %zu is taken", i);
+        }
+    }
+}
+
+/* What does not decode is no section, whatever its root; inside a turn nothing is skipped. */
+static void sections_that_are_none(void **state)
+{
+    (void)state;
+    static const uint8_t garbage[] = {0xc2, 0x01};
+    assert_false(accepts_section(garbage, sizeof garbage));
+    assert_false(accepts_section(garbage, 0));
+}
+
+static void a_skip_inside_a_turn(struct block_head *h)
+{
+    static uint8_t system[64];
+    const struct skipped_turn skip = {0, 1};
+    struct system_parts parts = {.skipped = &skip, .skipped_n = 1};
+    size_t n = 0;
+    assert_int_equal(system_encode(system, sizeof system, &n, &parts), OK);
+    h->system = bytes_of(system, n);
+    h->header.system_root = keccak256(system, n);
+}
+
+static void nothing_is_skipped_inside_a_turn(void **state)
+{
+    (void)state;
+    assert_false(accepts(a_skip_inside_a_turn, 0, true));
+}
+
+/* A block that comes before its parent: its turn is not over, the parent's is the next one. */
+static void a_parent_that_comes_later(void **state)
+{
+    (void)state;
+    core_run_start(&r, MEMBER_3);
+    for (int i = 0; i < 3; i++) {
+        up(i);
+    }
+    struct block_head *later = core_run_block(&r, &r.block[0].head, TURN_SLOTS + 1, 0, 0);
+    r.blocks++;
+    propose(later);
+    struct block_head *head = core_run_block(&r, later, 1, 0, 0);
+    propose(head);
+    assert_false(notarized(&head->hash));
+    struct core_view view;
+    core_get_view(r.core, &view);
+    assert_int_equal(view.blocks, 3);
+}
+
+/* ---- blocks that are certified all the same ------------------------------------------------------ */
+
+static bool skipped_as_invalid(uint64_t slot)
+{
+    for (uint32_t i = 0; i < r.oracle.votes; i++) {
+        const struct vote *v = &r.oracle.vote[i].vote;
+        if (v->kind == VOTE_SKIP && v->slot == slot) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool skips_certified(wrong *w, bool body_good)
+{
+    core_run_start(&r, MEMBER_3);
+    for (int i = 0; i < 3; i++) {
+        up(i);
+    }
+    struct block_head *head = core_run_block(&r, &r.block[0].head, 1, 0, 0);
+    if (w != NULL) {
+        w(head);
+        core_run_seal(&r, head);
+    }
+    say_certificate(VOTE_NOTARIZE, 1, head);
+    struct message m = {.kind = MSG_BLOCK, .u.block.head = *head};
+    say(&m);
+    struct event body = {.kind = EVENT_BODY, .peer = -1, .u.body = {head->hash, body_good}};
+    core_run_step(&r, &body);
+    return skipped_as_invalid(1);
+}
+
+/* Whatever a quorum says: what is invalid here is skipped at once, and never built upon (§6). */
+static void certified_but_invalid(void **state)
+{
+    (void)state;
+    assert_false(skips_certified(NULL, true));
+    assert_true(skips_certified(NULL, false));
+    assert_true(skips_certified(height, true));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_rule),
-                                       cmocka_unit_test(empty_blocks)};
+                                       cmocka_unit_test(empty_blocks),
+                                       cmocka_unit_test(skipped_turns),
+                                       cmocka_unit_test(sections_that_are_none),
+                                       cmocka_unit_test(nothing_is_skipped_inside_a_turn),
+                                       cmocka_unit_test(a_parent_that_comes_later),
+                                       cmocka_unit_test(certified_but_invalid)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
