@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+enum { NOT_FOUND = 404 };
+
 void *ask_make(struct l1_client *c, size_t size, size_t max)
 {
     struct ask *a = calloc(1, size);
@@ -119,11 +121,21 @@ static void launch(struct ask *a)
     }
 }
 
+/* A beacon endpoint's way to say that it has nothing there (any more). */
+static bool is_absent(const struct ask *a, const struct http_reply *r)
+{
+    return a->path != NULL && r->status == NOT_FOUND;
+}
+
 static enum heard hear(struct ask *a, struct endpoint *e, const struct http_reply *r)
 {
     struct answers answers = {0};
     enum heard heard = HEARD_USELESS;
     enum l1_fault f = r->fault;
+    if (is_absent(a, r)) {
+        a->absent++;
+        return HEARD_USELESS;
+    }
     if (f == L1_FAULT_NONE && a->path == NULL) {
         f = answers_read(&answers, &a->request, r->body);
     } else if (f == L1_FAULT_NONE) {
@@ -170,7 +182,7 @@ static void on_answer(void *arg, const struct http_reply *r)
     }
     if (!a->over) {
         go_on(a, hear(a, leg->endpoint, r));
-    } else if (r->fault != L1_FAULT_NONE) {
+    } else if (r->fault != L1_FAULT_NONE && !is_absent(a, r)) {
         endpoint_fault(leg->endpoint, r->fault);
     }
     if (a->over && a->told && a->waiting == 0) {

@@ -87,6 +87,10 @@ static enum err add_endpoints(struct l1_client *c, struct endpoint *to, const ch
         if (e->url == NULL) {
             return ERR_NO_MEMORY;
         }
+        size_t last = strlen(e->url) - 1;
+        if (beacon && e->url[last] == '/') {
+            e->url[last] = '\0'; /* paths are put behind it */
+        }
     }
     return OK;
 }

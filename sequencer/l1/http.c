@@ -182,6 +182,8 @@ static struct watch *watch_socket(struct http *h, curl_socket_t s)
     return w;
 }
 
+/* Never -1: libcurl would take it that everything under way failed, now and for good. A socket that
+ * cannot be watched makes its request run out of time. */
 static int on_socket(CURL *easy, curl_socket_t s, int what, void *arg, void *socket_arg)
 {
     struct http *h = arg;
@@ -195,11 +197,12 @@ static int on_socket(CURL *easy, curl_socket_t s, int what, void *arg, void *soc
         return 0;
     }
     if (w == NULL && (w = watch_socket(h, s)) == NULL) {
-        return -1;
+        return 0;
     }
     int events = (what & CURL_POLL_IN) != 0 ? UV_READABLE : 0;
     events |= (what & CURL_POLL_OUT) != 0 ? UV_WRITABLE : 0;
-    return uv_poll_start(&w->poll, events, on_ready);
+    (void)uv_poll_start(&w->poll, events, on_ready);
+    return 0;
 }
 
 static void on_time(uv_timer_t *timer)

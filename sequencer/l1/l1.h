@@ -12,7 +12,7 @@
  * ERR_BUSY (LIMIT_L1_CALLS are under way), ERR_NO_MEMORY; no callback then. A callback's error:
  *   ERR_UNREACHABLE    nobody gave an answer that can be used, in time
  *   ERR_NOT_READY      answers, but no quorum for any of them: ask again at the next head
- *   ERR_NOT_FOUND      the block asked for is not there (any more: a reorg)
+ *   ERR_NOT_FOUND      a quorum has no such block (any more: a reorg); no endpoint has the blobs
  *   ERR_INVALID_BLOCK  what came does not hash to what was asked for, from every endpoint
  * Threads: one; calls and callbacks are on the thread of the loop that the client was given. */
 #ifndef SEQUENCER_L1_L1_H

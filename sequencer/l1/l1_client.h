@@ -1,7 +1,8 @@
 /* The real L1: JSON-RPC endpoints, and beacon endpoints for blobs, on a libuv loop.
  *
  * Nothing here blocks, but a full block takes some ms to read and check and a blob check is the
- * caller's own KZG: give it a loop on a thread of its own, not the node's.
+ * caller's own KZG: give it a loop on a thread of its own, not the node's. The process ignores
+ * SIGPIPE.
  *
  * An endpoint is polled for its head; what is wrong with it is counted by kind and told once, when
  * it begins and when it ends. After three failures in a row it is asked nothing but its head, with

@@ -53,6 +53,7 @@ struct ask {
     size_t max;             /* bytes of an answer */
     struct leg leg[LIMIT_L1_ENDPOINTS];
     uint32_t heard_n, waiting;
+    uint32_t absent; /* endpoints that have no such thing */
     uint64_t sent_ms;      /* last */
     uint64_t grace_end_ms; /* 0: fewer than Q have answered */
     bool over, told;

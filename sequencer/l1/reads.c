@@ -26,7 +26,7 @@ static enum heard heard_block(struct ask *a, struct endpoint *e, struct answers 
         return HEARD_USELESS;
     }
     if (r->at[0].result == NULL) {
-        a->failing = a->failing == ERR_UNREACHABLE ? ERR_NOT_FOUND : a->failing;
+        a->absent++;
         return HEARD_USELESS;
     }
     enum err err = block_read(&x->read, r->at[0].result, r->text_n, &x->watch);
@@ -39,6 +39,12 @@ static enum heard heard_block(struct ask *a, struct endpoint *e, struct answers 
         a->failing = ERR_INVALID_BLOCK;
     }
     return HEARD_USELESS;
+}
+
+/* A quorum has no such block: then it is gone. */
+static void settle_block(struct ask *a)
+{
+    a->err = a->absent >= a->c->quorum.needed ? ERR_NOT_FOUND : a->failing;
 }
 
 static void tell_block(struct ask *a)
@@ -69,6 +75,7 @@ enum err reads_block(void *ctx, const struct l1_ref *at, const struct address *t
     x->watch.n = to_n;
     memcpy(x->watch.to, to, to_n * sizeof *to);
     x->ask.heard = heard_block;
+    x->ask.settle = settle_block;
     x->ask.tell = tell_block;
     x->ask.drop = drop_block;
     request_call(&x->ask.request, "eth_getBlockByHash");
@@ -167,12 +174,17 @@ static enum heard heard_blobs(struct ask *a, struct endpoint *e, struct answers 
     }
     free_blobs(x);
     if (json_object_is_type(list, json_type_array) && json_list(list) == 0) {
-        a->failing = a->failing == ERR_UNREACHABLE ? ERR_NOT_FOUND : a->failing;
+        a->absent++;
         return HEARD_USELESS;
     }
     endpoint_fault(e, L1_FAULT_CONTRADICTS);
     a->failing = ERR_INVALID_BLOCK;
     return HEARD_USELESS;
+}
+
+static void settle_blobs(struct ask *a)
+{
+    a->err = a->absent == a->c->o.beacon_n ? ERR_NOT_FOUND : a->failing;
 }
 
 static void tell_blobs(struct ask *a)
@@ -231,6 +243,7 @@ enum err reads_blobs(void *ctx, const struct l1_header *at, const struct hash *v
     x->n = n;
     memcpy(x->versioned, versioned, n * sizeof *versioned);
     x->ask.heard = heard_blobs;
+    x->ask.settle = settle_blobs;
     x->ask.tell = tell_blobs;
     x->ask.drop = drop_blobs;
     x->ask.path = blobs_path(&c->o, at, versioned, n);

@@ -4,6 +4,7 @@
 #include "drive.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -420,6 +421,7 @@ int main(int argc, char **argv)
             rpc[o.rpc_n++] = argv[i];
         }
     }
+    signal(SIGPIPE, SIG_IGN);
     uv_loop_init(&d.loop);
     if (l1_client_open(&d.client, &d.loop, &o) != OK) {
         return 2;

@@ -204,7 +204,10 @@ static void on_written(uv_write_t *w, int status)
 static void put(struct peer *p, const char *text, size_t n)
 {
     uv_write_t *w = calloc(1, sizeof *w);
-    w->data = malloc(n);
+    if (w == NULL || (w->data = malloc(n)) == NULL) {
+        free(w);
+        return;
+    }
     memcpy(w->data, text, n);
     uv_buf_t b = uv_buf_init(w->data, (unsigned)n);
     if (uv_write(w, (uv_stream_t *)&p->tcp, &b, 1, on_written) != 0) {
@@ -298,9 +301,12 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
 static void on_connection(uv_stream_t *listener, int status)
 {
     struct server *s = listener->data;
-    struct peer *p = status == 0 ? calloc(1, sizeof *p) : NULL;
-    if (p == NULL) {
+    struct peer *p = NULL;
+    if (status != 0) {
         return;
+    }
+    while (p == NULL) { /* test_memory lets one fail; a listener that is not accepted from stands */
+        p = calloc(1, sizeof *p);
     }
     p->s = s;
     p->tcp.data = p;
