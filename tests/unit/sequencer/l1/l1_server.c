@@ -260,6 +260,25 @@ static void respond(struct peer *p, const char *body, size_t n)
     }
 }
 
+/* {"data":["0x…",…]} */
+static void respond_blobs(struct peer *p)
+{
+    static char out[OUT_ROOM];
+    const char *blobs = p->s->blobs;
+    size_t n = (size_t)snprintf(out, sizeof out, "{\"data\":[");
+    for (size_t i = 0; blobs != NULL && blobs[i] != '\0'; i++) {
+        n += (size_t)snprintf(out + n, sizeof out - n, "%s\"0x", i == 0 ? "" : ",");
+        for (size_t k = 0; k < 2 * L1_BLOB_BYTES; k += 2) {
+            snprintf(out + n + k, 3, "%02x", (unsigned)(unsigned char)blobs[i]);
+        }
+        n += 2 * L1_BLOB_BYTES;
+        out[n++] = '"';
+    }
+    n += (size_t)snprintf(out + n, sizeof out - n, "]}");
+    put_head(p, blobs == NULL ? 404 : 200, n);
+    put(p, out, n);
+}
+
 /* One request at a time: our client sends no other way. */
 static void look(struct peer *p)
 {
@@ -275,7 +294,11 @@ static void look(struct peer *p)
     if (p->n >= head + n) {
         p->s->requests++;
         p->n = 0;
-        respond(p, p->in + head, n);
+        if (n == 0 && p->s->mode == SERVER_WELL) {
+            respond_blobs(p);
+        } else {
+            respond(p, p->in + head, n);
+        }
     }
 }
 
@@ -314,6 +337,7 @@ static void on_connection(uv_stream_t *listener, int status)
     s->peers = p;
     uv_tcp_init(listener->loop, &p->tcp);
     uv_accept(listener, (uv_stream_t *)&p->tcp);
+    uv_tcp_nodelay(&p->tcp, 1);
     uv_read_start((uv_stream_t *)&p->tcp, on_alloc, on_read);
 }
 

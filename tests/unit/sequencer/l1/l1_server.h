@@ -45,6 +45,7 @@ struct server {
     uint64_t nonce;
     const char *send;     /* answer to eth_sendRawTransaction: "result":… or "error":… */
     const char *receipt;  /* result of eth_getTransactionReceipt */
+    const char *blobs;    /* a blob for each character, which fills it; NULL: 404 */
     uint32_t requests;
     struct peer *peers;
 };

@@ -34,6 +34,7 @@ struct world {
     struct l1_fees fees;
     struct l1_path path;
     uint64_t first, last; /* of the path */
+    char blobs[8];        /* what fills each */
 };
 
 static void on_view(void *arg, const struct l1_view *v)
@@ -56,17 +57,28 @@ static void on_closed(void *arg)
     ((struct world *)arg)->closed = true;
 }
 
+/* The tests' own KZG: a blob is what its first byte says. */
+static bool check_blob(void *arg, const uint8_t *blob, const struct hash *versioned)
+{
+    (void)arg;
+    return blob[0] == versioned->b[1];
+}
+
 static void open_client(struct world *w, size_t endpoints)
 {
+    char slash[64];
     const char *url[ENDPOINTS];
+    const char *const beacon[] = {w->url[0], slash};
     for (size_t i = 0; i < ENDPOINTS; i++) {
         snprintf(w->url[i], sizeof w->url[i], "http://127.0.0.1:%d/secret", w->server[i].port);
         url[i] = w->url[i];
     }
+    snprintf(slash, sizeof slash, "http://127.0.0.1:%d/", w->server[1].port);
     struct l1_options o = {.rpc = url, .rpc_n = endpoints, .chain_id = 900, .poll_ms = 20,
                            .down_ms = 60000, .connect_ms = 5000, .total_ms = 15000, .hedge_ms = 50,
                            .grace_ms = 50, .probe_ms = 100, .pardon_ms = 100, .on_view = on_view,
-                           .say = on_say, .arg = w};
+                           .say = on_say, .arg = w, .blob_check = check_blob, .beacon = beacon,
+                           .beacon_n = 2};
     assert_int_equal(l1_client_open(&w->client, &w->loop, &o), OK);
     w->l1 = l1_client_access(w->client);
 }
@@ -416,6 +428,60 @@ static void verdicts(void **state)
     assert_int_equal(w->sent.verdict, L1_SEND_NET);
 }
 
+/* ---- blobs ----------------------------------------------------------------------------------- */
+
+static void on_blobs(void *arg, enum err e, const struct l1_blobs *b)
+{
+    struct world *w = arg;
+    w->told++;
+    w->err = e;
+    memset(w->blobs, 0, sizeof w->blobs);
+    for (size_t i = 0; b != NULL && i < b->n; i++) {
+        w->blobs[i] = (char)b->blob[i][L1_BLOB_BYTES - 1];
+    }
+}
+
+static void ask_blobs(struct world *w, const char *which)
+{
+    struct hash versioned[8] = {{{0}}};
+    for (size_t i = 0; which[i] != '\0'; i++) {
+        versioned[i].b[1] = (uint8_t)which[i];
+    }
+    wait_told(w, w->l1.ops->blobs(w->l1.ctx, &w->view.head, versioned, strlen(which), on_blobs, w));
+}
+
+static void blobs(void **state)
+{
+    struct world *w = *state;
+    WAIT(w, at_head(w, &w->chain));
+    ask_blobs(w, "ab");
+    assert_int_equal(w->err, ERR_NOT_FOUND); /* 404 from both, and no fault of theirs */
+    assert_int_equal(faults(w, 3, L1_FAULT_STATUS) + faults(w, 4, L1_FAULT_STATUS), 0);
+    w->server[0].blobs = "";
+    ask_blobs(w, "ab");
+    assert_int_equal(w->err, ERR_NOT_FOUND);
+    w->server[0].blobs = "xba"; /* in another order, with one that nobody asked for */
+    ask_blobs(w, "ab");
+    assert_int_equal(w->err, OK);
+    assert_string_equal(w->blobs, "ab");
+    w->server[0].blobs = "aa"; /* the same blob twice in a block */
+    ask_blobs(w, "aa");
+    assert_string_equal(w->blobs, "aa");
+    w->server[0].blobs = "ax"; /* a wrong one: the next endpoint's */
+    w->server[1].blobs = "ab";
+    ask_blobs(w, "ab");
+    assert_int_equal(w->err, OK);
+    w->server[1].blobs = "a";
+    ask_blobs(w, "ab");
+    assert_int_equal(w->err, ERR_INVALID_BLOCK);
+    for (size_t i = 0; i < 2; i++) {
+        w->server[i].mode = SERVER_HTML;
+    }
+    ask_blobs(w, "ab");
+    assert_int_equal(w->err, ERR_UNREACHABLE);
+    assert_int_equal(w->l1.ops->blobs(w->l1.ctx, &w->view.head, NULL, 0, on_blobs, w), ERR_USAGE);
+}
+
 /* ---- the way ---------------------------------------------------------------------------------- */
 
 static void ask_path(struct world *w, const struct chain *c, size_t newest, size_t n)
@@ -549,6 +615,7 @@ int main(void)
         WORLD_TEST(receipt_on_another_branch),
         WORLD_TEST(fees),
         WORLD_TEST(verdicts),
+        WORLD_TEST(blobs),
         WORLD_TEST(path_by_number),
         WORLD_TEST(path_in_windows),
         WORLD_TEST(so_many_calls_and_no_more),
