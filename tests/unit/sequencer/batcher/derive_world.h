@@ -53,6 +53,9 @@ struct world {
 
 void world_open(struct world *w, uint64_t seed);
 void world_close(struct world *w);
+void world_execute(const struct derive_content *b, struct derive_executed *out);
+struct address world_inbox(void);
+struct address world_auth(void);
 
 /* ---- transactions ---- */
 
@@ -71,7 +74,8 @@ struct forged {
 };
 enum forgery {
     FORGE_BLOCKS, /* other transactions */
-    FORGE_TIMES,  /* the true payload, other times */
+    FORGE_LEADER, /* the true payload, another leader of its first block */
+    FORGE_MS,     /* the true payload, a millisecond later at its end */
     FORGE_BOMB,   /* expands to far more than a segment */
     FORGE_NAME,   /* the true payload, another root */
     FORGE_CHAIN,
@@ -101,6 +105,7 @@ struct verifier {
     struct derive_memo *memo; /* NULL: executes whatever is asked for */
     uint64_t stands;          /* memo: executed so far */
     uint64_t kept;
+    uint64_t expects;         /* height that a run goes on with; 0: none has begun */
     uint64_t moody;           /* not 0: seed by which things fail for the moment */
     struct hash other;        /* what `certified` says where it is not zero */
 };
