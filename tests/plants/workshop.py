@@ -40,7 +40,7 @@ class Tree:
             must(["ninja", "-C", folder, "-j", str(os.cpu_count() or 1), "all", "sim_traced"], BUILD_S)
         with open(os.path.join(folder, "CMakeCache.txt"), encoding="utf-8") as f:
             self.root = re.search(r"^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$", f.read(), re.MULTILINE)[1]
-        self.compiles, self.links = {}, {}
+        self.compiles, self.links, self.archives = {}, {}, {}
         for line in must(["ninja", "-C", folder, "-t", "commands", "all", "sim_traced"], 60).split("\n"):
             self.note(line)
         listed = must(["ctest", "--test-dir", folder, "-N"], 60)
@@ -50,6 +50,8 @@ class Tree:
     def note(self, line):
         if compiled := re.search(r" -o \S+ -c (\S+)$", line):
             self.compiles.setdefault(os.path.relpath(compiled[1], self.root), line)
+        elif packed := re.search(r" && \S*ar qc (\S+) +(.*?) && ", line):
+            self.archives.update((member, packed[1]) for member in packed[2].split())
         elif linked := re.match(r": && (\S*(?:cc|gcc|clang)\S* .* -o (\S+) .*) && :$", line):
             self.links[os.path.basename(linked[2])] = linked[1]
 
@@ -71,27 +73,33 @@ class Planted:
     def __exit__(self, *_):
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def object(self, tree):
-        """The file as this tree compiles it; a plant may leave something unused."""
-        out = os.path.join(self.folder, f"{os.path.basename(tree.folder)}.o")
+    def library(self, tree):
+        """(its name, the path of a copy in which the file is the bent one). A plant may leave
+        something unused."""
+        words = shlex.split(tree.compiles[self.file])
+        words = words[1:] if os.path.basename(words[0]) == "ccache" else words
+        for option in ("-MD", "-MT", "-MF"):
+            at = words.index(option)
+            del words[at:at + (1 if option == "-MD" else 2)]
+        at = words.index("-o") + 1
+        name = tree.archives[words[at]]
+        place = os.path.join(self.folder, tree.folder.replace("/", "_"))
+        out = os.path.join(place, os.path.basename(name))
         if not os.path.exists(out):
-            words = shlex.split(tree.compiles[self.file])
-            words = words[1:] if os.path.basename(words[0]) == "ccache" else words
-            for option in ("-MD", "-MT", "-MF"):
-                at = words.index(option)
-                del words[at:at + (1 if option == "-MD" else 2)]
-            words[words.index("-o") + 1] = out
+            os.makedirs(place)
+            words[at] = os.path.join(place, os.path.basename(words[at]))
             words[words.index("-c") + 1] = self.source
             must(words + ["-w"], BUILD_S, cwd=tree.folder)
-        return out
+            shutil.copy(os.path.join(tree.folder, name), out)
+            must(["ar", "r", out, words[at]], BUILD_S)
+        return name, out
 
     def program(self, tree, name):
-        """Linked with the file's object in front: the library's own is not asked for any more."""
+        """Linked with the copy in the library's place."""
         out = os.path.join(self.folder, name)
         if not os.path.exists(out):
-            words = shlex.split(tree.links[name])
-            at = words.index("-o")
-            words[at + 1] = out
-            words.insert(at, self.object(tree))
+            library, copy = self.library(tree)
+            words = [copy if word == library else word for word in shlex.split(tree.links[name])]
+            words[words.index("-o") + 1] = out
             must(words, BUILD_S, cwd=tree.folder)
         return out
