@@ -2,6 +2,7 @@
 
 Lines `ok NAME` or `FAILED NAME: why`, then `N passed, N failed`; exit code 1 when one failed."""
 
+import random
 import sys
 import time
 import traceback
@@ -332,6 +333,34 @@ def lagging(w):
     check(facts_at_head["err"] == "OK", f"account: {facts_at_head}")
 
 
+def storm(seed):
+    def scenario(w):
+        """One endpoint after the other misbehaves, in any way, while the chain goes on, back and
+        aside; the reader is where anvil is after each step, and what was sent is mined once."""
+        chance = random.Random(seed)
+        last = None
+        for _ in range(25):
+            for p in w.proxies:
+                if p.mode != "pass":
+                    p.set("pass")
+            bad = chance.choice(w.proxies)
+            mode = chance.choice([m for m in FAULTS if m not in ("hang", "long", "deep", "chain")])
+            w.settled(agreeing=2)
+            bad.set(mode)
+            last = w.sign("plain", f"0x{chance.randrange(1 << 32):08x}")
+            check(w.send(last)["verdict"] in TAKEN, "a transaction is not taken")
+            w.anvil.mine(chance.randrange(1, 4))
+            if chance.random() < 0.4:
+                w.anvil.rpc("anvil_reorg", [chance.randrange(1, 4), []])
+                w.anvil.mine(1)
+            w.settled(agreeing=2)
+            w.followed()
+        used = int(w.anvil.rpc("eth_getTransactionCount", [SENDER, "latest"]), 16)
+        account = w.drive.ask("account", SENDER)
+        check(account["nonce"] == used, f"account: {account}, {used} were mined")
+    return scenario
+
+
 def finality(w):
     w.anvil.mine(6)
     w.settled()
@@ -348,7 +377,7 @@ SCENARIOS = ([("reading", reading), ("other_types", other_types), ("many", many)
              + [(f"one_{m.replace(':', '_')}", one_bad(m)) for m in FAULTS]
              + [(f"send_{m}", sends(m)) for m in ("swallow", "late", "duplicate", "error_after")]
              + [("send_all_late", all_late), ("send_unknown_words", unknown_words),
-                ("two_dead", two_dead), ("two_lie", two_lie), ("all_dead", all_dead)])
+                ("storm_1", storm(1)), ("storm_2", storm(2)), ("two_dead", two_dead), ("two_lie", two_lie), ("all_dead", all_dead)])
 
 
 def run(program, name, scenario):
