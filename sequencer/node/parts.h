@@ -431,7 +431,8 @@ struct poster {
     uint64_t failed_us;  /* since when, */
     uint64_t waiting_us; /* or since when something is not on disk yet; 0: not */
     uint64_t retry_us, wait_us;
-    unsigned stage; /* of back-pressure (batcher/pressure.h) */
+    unsigned stage;     /* of back-pressure (batcher/pressure.h); */
+    uint64_t rising_us; /* it should be higher since then, 0: it should not */
 };
 
 /* Refuses a folder that is damaged or another chain's, with the remedy. */

@@ -262,12 +262,24 @@ struct pressure posting_pressure(const struct node *n)
     return now;
 }
 
+/* A chain that stood still has old blocks, and posts them with its next one: no reason to rise. */
+static bool lasts(struct poster *p, bool rises)
+{
+    uint64_t now = driver_now();
+    if (!rises) {
+        p->rising_us = 0;
+        return true;
+    }
+    p->rising_us = p->rising_us == 0 ? now : p->rising_us;
+    return now - p->rising_us > PATIENCE_US;
+}
+
 static void look_at_pressure(struct node *n)
 {
     struct poster *p = &n->poster;
     struct pressure_input in = input(n);
     unsigned stage = pressure_stage(p->stage, &in);
-    if (stage != p->stage) {
+    if (lasts(p, stage > p->stage) && stage != p->stage) {
         log_write(stage > p->stage ? LOG_WARN : LOG_INFO, "batcher",
                   stage > p->stage ? "back-pressure rises: too much is final and not posted"
                                    : "back-pressure falls",
