@@ -507,7 +507,7 @@ static void another_chain_is_never_continued(void **state)
     assert_int_equal(w->memory.posts, 0);
 }
 
-/* ---- on the loop ------------------------------------------------------------------------------- */
+/* ---- on the loop ----------------------------------------------------------------------------- */
 
 /* A node that has nothing but a disk, a chain and a loop. */
 struct loop_world {
@@ -633,7 +633,7 @@ static void failures_are_told_once(void **state)
     assert_int_equal(posting_layer(l->n), PRESSURE_LAYER_OK);
 }
 
-/* Blocks of years ago wait: the stage rises when that lasts, and falls as soon as they are posted. */
+/* Blocks of years ago wait: the stage rises when that lasts, and falls when they are posted. */
 static void pressure_rises_when_it_lasts(void **state)
 {
     struct loop_world *l = *state;
