@@ -48,26 +48,66 @@ static enum err put_certificate(struct op *op, const struct certificate *c)
     return OK;
 }
 
+/* `op`, with all that it covers before it; `op` is freed. NULL: out of memory. */
+static struct op *covering(const struct op_list *uncovered, struct op *op)
+{
+    size_t puts = op->puts;
+    size_t bytes = op->used;
+    for (const struct op *o = uncovered->first; o != NULL; o = o->next) {
+        puts += o->puts;
+        bytes += o->used;
+    }
+    struct op *all = op_new(puts, bytes);
+    for (const struct op *o = uncovered->first; all != NULL && o != NULL; o = o->next) {
+        op_put_all(all, o);
+    }
+    if (all != NULL) {
+        op_put_all(all, op);
+    }
+    op_free(op);
+    return all;
+}
+
+static enum err hold(struct storage *s, struct op *op)
+{
+    if (s->uncovered.n == LIMIT_CORE_RECORDS) {
+        op_free(op);
+        return ERR_BUSY;
+    }
+    op_list_push(&s->uncovered, op);
+    return OK;
+}
+
+static enum err hand_over(struct storage *s, struct op *op)
+{
+    op = s->uncovered.n > 0 ? covering(&s->uncovered, op) : op;
+    TRY(op == NULL ? ERR_NO_MEMORY : storage_hand_over(s, op));
+    op_list_free(&s->uncovered);
+    return OK;
+}
+
 enum err storage_submit_final(struct storage *s, const struct storage_final *f)
 {
     struct op *op = op_new(4, 256 + CERTIFICATE_MAX_BYTES + FINAL_FIXED_BYTES + f->bench.n);
     if (op == NULL) {
         return ERR_NO_MEMORY;
     }
-    bool tip = !is_above(s->final_epoch, s->final_slot, f->header->epoch, f->header->slot);
+    bool tip = f->cert != NULL &&
+               !is_above(s->final_epoch, s->final_slot, f->header->epoch, f->header->slot);
     enum err e = OK;
     put_index(op, f);
     if (tip) {
         put_tip(op, f);
     }
-    if (f->cert != NULL) {
-        e = put_certificate(op, f->cert);
+    if (f->cert == NULL) {
+        return hold(s, op);
     }
+    e = put_certificate(op, f->cert);
     if (e != OK) {
         op_free(op);
         return e;
     }
-    TRY(storage_hand_over(s, op));
+    TRY(hand_over(s, op));
     if (tip) {
         s->final_epoch = f->header->epoch;
         s->final_slot = f->header->slot;

@@ -27,6 +27,7 @@ struct storage {
     uint64_t floor_epoch, floor_slot;
     uint64_t journal_steps;        /* about; for pruning */
     uint64_t final_epoch, final_slot;
+    struct op_list uncovered;      /* final blocks whose certificate has not come yet */
 };
 
 /* Reads: the lock is held between the two. ERR_IO: the store could not be opened again. */

@@ -82,6 +82,16 @@ void op_put_tagged(struct op *op, enum family family, uint8_t tag, struct bytes 
     p->erase = erase;
 }
 
+void op_put_all(struct op *op, const struct op *other)
+{
+    for (size_t i = 0; i < other->puts; i++) {
+        struct kv_put *p = &op->put[op->puts++];
+        *p = other->put[i];
+        p->key = copy(op, other->put[i].key);
+        p->value = copy(op, other->put[i].value);
+    }
+}
+
 void op_list_push(struct op_list *list, struct op *op)
 {
     op->next = NULL;
@@ -107,4 +117,11 @@ struct op *op_list_pop(struct op_list *list)
     list->n--;
     op->next = NULL;
     return op;
+}
+
+void op_list_free(struct op_list *list)
+{
+    for (struct op *op = op_list_pop(list); op != NULL; op = op_list_pop(list)) {
+        op_free(op);
+    }
 }

@@ -44,7 +44,11 @@ uint8_t *op_put_room(struct op *op, enum family family, struct bytes key, size_t
 void op_put_tagged(struct op *op, enum family family, uint8_t tag, struct bytes key,
                    struct bytes value, bool erase);
 
+/* All puts of another one. */
+void op_put_all(struct op *op, const struct op *other);
+
 void op_list_push(struct op_list *list, struct op *op);
 struct op *op_list_pop(struct op_list *list);
+void op_list_free(struct op_list *list);
 
 #endif

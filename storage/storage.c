@@ -62,6 +62,7 @@ static void let_go(struct storage *s)
         s->kv.close(s->kv.ctx);
     }
     safety_file_close(&s->safety);
+    op_list_free(&s->uncovered);
     if (s->lock_fd >= 0) {
         s->io->close(s->io->ctx, s->lock_fd);
     }

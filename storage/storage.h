@@ -72,8 +72,10 @@ enum err storage_submit_step(struct storage *s, const struct journal_step *step,
 enum err storage_submit_block(struct storage *s, const struct hash *hash,
                               const struct block *block) MUST_USE;
 
-/* A final block: index by height and slot, its certificate (NULL: a descendant's covers it; kept
- * under the certificate's own slot) and the benching state. Not synced by itself. */
+/* A final block: index by height and slot, its certificate and the benching state. Not synced by
+ * itself. No certificate: that of a descendant covers it, which follows; until then the block waits
+ * here, and goes to disk in one write with that one: a start never finds a final block that nothing
+ * proves. ERR_BUSY: LIMIT_CORE_RECORDS wait. */
 struct storage_final {
     struct hash hash;
     const struct header *header;

@@ -375,21 +375,14 @@ static void join(struct writer *w)
     second_stop(&w->second);
 }
 
-static void free_list(struct op_list *list)
-{
-    for (struct op *op = op_list_pop(list); op != NULL; op = op_list_pop(list)) {
-        op_free(op);
-    }
-}
-
 void writer_stop(struct writer *w)
 {
     if (w->done == NULL) {
         return;
     }
     join(w);
-    free_list(&w->queue);
-    free_list(&w->held);
+    op_list_free(&w->queue);
+    op_list_free(&w->held);
     pthread_cond_destroy(&w->work);
     pthread_cond_destroy(&w->flushed);
     pthread_mutex_destroy(&w->lock);

@@ -16,6 +16,8 @@ void finality_tip(struct node *n, const struct block_entry *e)
     }
 }
 
+/* What a descendant's certificate covers is not on its way to disk before that one comes, and
+ * nothing that follows from it may be: finality_pump waits for it, a step at the most. */
 static void submit(struct node *n, const struct effect *e)
 {
     const struct certificate *cert = e->u.final.cert;
@@ -23,6 +25,7 @@ static void submit(struct node *n, const struct effect *e)
     bool own = cert != NULL && cert->slot == h->slot && hash_equal(&cert->block, &e->u.final.block);
     if (own) {
         n->finality.cert = *cert;
+        n->finality.covered_slot = h->slot;
     }
     struct storage_final f = {
         .hash = e->u.final.block,
@@ -202,7 +205,7 @@ static bool pump_one(struct node *n)
 {
     struct finality *f = &n->finality;
     struct block_entry *e = blocks_load(n, &f->first->block);
-    if (e == NULL) {
+    if (e == NULL || e->head.header.slot > f->covered_slot) {
         return false;
     }
     if (blocks_is_empty(&e->head.header)) {

@@ -285,6 +285,7 @@ struct finality {
     uint64_t asked_us;
     bool diverged;
     uint64_t slot, height; /* highest block that the core delivered */
+    uint64_t covered_slot; /* the same, with a certificate: up to it the disk was given everything */
     uint64_t seen_us;
     /* `latest`: final and executed here. Number 0 is the genesis. */
     uint64_t latest_slot, latest_number;

@@ -7,7 +7,7 @@
 #include "tests/sim/sim.h"
 #include "tests/sim/users.h"
 
-enum { BEAT_US = 20 * MS };
+enum { BEAT_US = 20 * MS, CRASH_NEAR = 100 };
 
 /* ---- effects ----------------------------------------------------------------------------------
  */
@@ -36,6 +36,10 @@ static void on_final(struct sim *s, struct node *n, const struct effect *e)
     disk_block(s, n, b);
     disk_final(s, n, e);
     users_final(s, n, b);
+    if (e->u.final.cert == NULL && n->crash_after > 0 && n->crash_after < CRASH_NEAR) {
+        n->crash_after = 1; /* between it and the certificate that covers it */
+        account_mark(s->account, MARK_CRASH_UNCOVERED);
+    }
     if ((n->holds[b] & (HOLDS_EXECUTED | HOLDS_ASKED)) == 0) {
         client_execute(s, n, b, 0);
     }

@@ -283,6 +283,34 @@ static void final_chain(void **state)
     check_chain(r);
 }
 
+/* A crash, or an end, between a final block and the one whose certificate covers it. */
+static void uncovered_blocks_wait_for_their_certificate(void **state)
+{
+    struct room *r = *state;
+    uint64_t epoch = 0;
+    uint64_t slot = 0;
+    struct hash h;
+    struct certificate c = certificate_at(2, 5);
+    submit_final(r, 3, 1, 0, NULL, "bench3");
+    submit_final(r, 4, 2, 0, NULL, "bench4");
+    settle(r);
+    assert_int_equal(storage_highest_final(r->s, &epoch, &slot, &h, NULL), ERR_NOT_FOUND);
+    assert_int_equal(storage_final_above(r->s, 2, 0, &slot, &h), ERR_NOT_FOUND);
+    reopen(r);
+    assert_int_equal(storage_highest_final(r->s, &epoch, &slot, &h, NULL), ERR_NOT_FOUND);
+    submit_final(r, 3, 1, 0, NULL, "bench3");
+    submit_final(r, 4, 2, 0, NULL, "bench4");
+    submit_final(r, 5, 3, 0, &c, "bench5");
+    settle(r);
+    assert_int_equal(storage_final_above(r->s, 2, 0, &slot, &h), OK);
+    assert_int_equal(slot, 3);
+    assert_int_equal(storage_hash_by_height(r->s, 2, &h), OK);
+    assert_int_equal(storage_highest_final(r->s, &epoch, &slot, &h, NULL), OK);
+    assert_int_equal(slot, 5);
+    assert_int_equal(storage_certificate(r->s, 2, 3, &c), OK);
+    assert_int_equal(c.slot, 5);
+}
+
 static void journal_round_trip_and_prune(void **state)
 {
     struct room *r = *state;
@@ -341,6 +369,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(block_parts_come_one_by_one, setup, teardown),
         cmocka_unit_test_setup_teardown(large_body, setup, teardown),
         cmocka_unit_test_setup_teardown(final_chain, setup, teardown),
+        cmocka_unit_test_setup_teardown(uncovered_blocks_wait_for_their_certificate, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(journal_round_trip_and_prune, setup, teardown),
         cmocka_unit_test_setup_teardown(prune_keeps_two_proposing_marks, setup, teardown),
     };
