@@ -35,13 +35,10 @@ void body_split(struct bytes body, struct bytes *out, uint32_t n)
 {
     struct rlp_in in = {body.p, body.n};
     struct rlp_in list = {0};
-    if (n == 0 || rlp_list(&in, &list) != OK) {
-        return;
-    }
+    enum err e = rlp_list(&in, &list); /* body_count has read the same bytes */
     for (uint32_t i = 0; i < n; i++) {
-        if (rlp_string(&list, &out[i]) != OK) {
-            out[i] = bytes_of(NULL, 0);
-        }
+        out[i] = bytes_of(NULL, 0);
+        e = e == OK ? rlp_string(&list, &out[i]) : e;
     }
 }
 

@@ -120,9 +120,8 @@ static enum err get_tx_ack(struct message *out, struct message_arena *a, const W
     if (p.len % sizeof(struct hash) != 0) {
         return ERR_MALFORMED;
     }
-    if (p.len / sizeof(struct hash) > LIMIT_INTAKE_WAITING) {
-        return ERR_TOO_LARGE;
-    }
+    _Static_assert(LIMIT_FRAME_CONTROL / sizeof(struct hash) <= LIMIT_INTAKE_WAITING,
+                   "a frame holds no more hashes than may wait");
     out->u.tx_ack.hash = (struct hash *)p.data; /* bytes only: no alignment to ask for */
     out->u.tx_ack.hashes = (uint32_t)(p.len / sizeof(struct hash));
     return OK;

@@ -136,7 +136,7 @@ static size_t list_prefix(uint8_t head[9], size_t n)
         return 1;
     }
     size_t width = 1;
-    while (width < sizeof n && n >> (8 * width) != 0) {
+    while (n >> (8 * width) != 0) { /* a transaction is far below 2^32 bytes */
         width++;
     }
     head[0] = (uint8_t)(0xf7 + width);

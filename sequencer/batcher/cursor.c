@@ -56,27 +56,24 @@ enum err cursor_uvarint(struct cursor *c, const char *wanted, uint64_t *out)
 {
     size_t start = c->at;
     *out = 0;
-    for (unsigned i = 0; i < UVARINT_BYTES; i++) {
+    for (unsigned i = 0;; i++) {
         uint8_t b;
         TRY(cursor_byte(c, wanted, &b));
-        if (i == UVARINT_BYTES - 1 && b > 1) {
-            break; /* above 64 bits, or an eleventh byte announced */
+        if (i == UVARINT_BYTES - 1 && b > 1) { /* above 64 bits, or an eleventh byte announced */
+            return cursor_fail(c, ERR_MALFORMED, start, "a uvarint of at most 64 bits");
         }
         *out |= (uint64_t)(b & GROUP_MASK) << (GROUP_BITS * i);
         if ((b & MORE) == 0) {
             return OK;
         }
     }
-    return cursor_fail(c, ERR_MALFORMED, start, "a uvarint of at most 64 bits");
 }
 
 enum err cursor_bits(struct cursor *c, uint64_t n, const char *wanted, struct bytes *out)
 {
     size_t start = c->at;
     uint64_t bytes = n / 8 + (n % 8 != 0);
-    if (bytes > cursor_left(c)) {
-        return cursor_fail(c, ERR_MALFORMED, start, wanted);
-    }
+    _Static_assert(sizeof(size_t) == sizeof bytes, "no count is cut short");
     TRY(cursor_take(c, (size_t)bytes, wanted, out));
     if (n % 8 != 0 && out->p[0] >> (n % 8) != 0) {
         return cursor_fail(c, ERR_MALFORMED, start, "zeros above the last bit of a list of bits");

@@ -67,8 +67,7 @@ static enum err take_data(struct cursor *c, struct bytes *out)
     size_t start = c->at;
     struct bytes list;
     if (cursor_left(c) > 0 && c->in.p[c->at] <= TX_TYPE_MAX) {
-        uint8_t type;
-        TRY(cursor_byte(c, wanted, &type));
+        c->at++;
     }
     TRY(cursor_rlp(c, wanted, &list));
     if (list.n > LIMIT_SPAN_ELEMENTS) {

@@ -61,10 +61,8 @@ static int on_url(llhttp_t *p, const char *at, size_t n)
 {
     struct http *h = &conn_of(p)->http;
     size_t have = strlen(h->url);
-    if (!head_fits(h, n)) {
-        return HPE_USER;
-    }
-    if (have + n >= URL_SIZE) {
+    h->head_bytes += n;
+    if (have + n >= URL_SIZE) { /* long before it is more than a head may be */
         h->refuse = 414;
         return HPE_USER;
     }

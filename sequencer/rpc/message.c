@@ -51,9 +51,6 @@ static struct message *message_new(struct connection *conn, uint32_t n)
 static void message_unlink(struct message *m)
 {
     struct connection *conn = m->conn;
-    if (conn == NULL) {
-        return;
-    }
     if (m->prev != NULL) {
         m->prev->next = m->next;
     } else {

@@ -2,13 +2,14 @@
 #include "sequencer/rpc/ws.h"
 
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <stdlib.h>
 #include <wslay/wslay.h>
 
 #include "proto/limits.h"
 #include "sequencer/rpc/call.h"
 
-enum { SHA1_BYTES = 20, ACCEPT_SIZE = 32 };
+enum { ACCEPT_SIZE = 32 };
 
 /* wslay does no I/O: it reads from `in` and appends frames to `out`. */
 struct ws {
@@ -51,7 +52,7 @@ static void on_message(wslay_event_context_ptr ctx, const struct wslay_event_on_
                        void *arg)
 {
     struct connection *c = arg;
-    if (c->closing || c->mode != CONNECTION_WS) {
+    if (c->closing) { /* by what came before, of the same piece */
         return;
     }
     if (m->opcode == WSLAY_TEXT_FRAME) {
@@ -68,9 +69,6 @@ static void on_message(wslay_event_context_ptr ctx, const struct wslay_event_on_
 static void flush(struct connection *c)
 {
     struct ws *ws = c->ws;
-    if (c->closing || c->mode != CONNECTION_WS) {
-        return;
-    }
     ws->working = true;
     int status = wslay_event_send(ws->event);
     ws->working = false;
@@ -162,29 +160,27 @@ static bool ws_open(struct connection *c)
 }
 
 /* RFC 6455 4.2.2: proves that we understood the handshake, nothing more. */
-static bool accept_key(char out[ACCEPT_SIZE], const char *key)
+static void accept_key(char out[ACCEPT_SIZE], const char *key)
 {
     static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
     char text[HEADER_VALUE_SIZE + sizeof guid];
-    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned char digest[SHA_DIGEST_LENGTH];
     size_t n = strlen(key);
     memcpy(text, key, n);
     memcpy(text + n, guid, sizeof guid - 1);
-    unsigned digest_n = 0;
-    if (EVP_Digest(text, n + sizeof guid - 1, digest, &digest_n, EVP_sha1(), NULL) != 1) {
-        return false;
-    }
-    return EVP_EncodeBlock((unsigned char *)out, digest, SHA1_BYTES) > 0;
+    SHA1((const unsigned char *)text, n + sizeof guid - 1, digest);
+    EVP_EncodeBlock((unsigned char *)out, digest, sizeof digest);
 }
 
 void ws_accept(struct connection *c)
 {
     char key[ACCEPT_SIZE];
-    if (!accept_key(key, c->http.value[HEADER_WS_KEY]) || !ws_open(c)) {
+    if (!ws_open(c)) {
         http_refuse(c, 503, "out of memory, try again later");
         return;
     }
     struct text head = {0};
+    accept_key(key, c->http.value[HEADER_WS_KEY]);
     text_format(&head,
                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
                 "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",

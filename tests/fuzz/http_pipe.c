@@ -18,7 +18,7 @@
 /* These stand in for sequencer/rpc/connection.c, function by function. */
 
 static struct text sent;
-static bool reading;
+static bool reading, slow, gone;
 
 static void put(struct text *from)
 {
@@ -30,8 +30,16 @@ static void put(struct text *from)
 
 void connection_write(struct connection *c, struct text *head, struct text *body)
 {
-    DEMAND(!head->failed && (body == NULL || !body->failed));
+    bool failed = head->failed || (body != NULL && body->failed);
     DEMAND(!c->closing && c->mode != CONNECTION_LINGER);
+    if (failed || (slow && sent.n > 0)) {
+        text_free(head);
+        if (body != NULL) {
+            text_free(body);
+        }
+        connection_close(c);
+        return;
+    }
     put(head);
     put(body);
 }
@@ -74,18 +82,19 @@ void connection_tick(struct connection *c, uint64_t now_ms)
 
 /* ---- the server ------------------------------------------------------------------------------ */
 
-static struct rpc *server(void)
+static struct rpc *server(unsigned how)
 {
     static struct world world;
     static struct rpc rpc;
+    world.ready = world.safe = (how & PIPE_NOT_READY) == 0;
+    world.catching_up = (how & PIPE_BEHIND) != 0;
+    world.backend = backend_of((how & PIPE_CLIENT) != 0);
     if (rpc.backend != NULL) {
         return &rpc;
     }
     DEMAND(key_library_init() == OK);
-    world.ready = world.safe = true;
     backend_make_chain(&world);
     DEMAND(uv_loop_init(&world.loop) == 0);
-    world.backend = backend_of(false);
     world.rpc = &rpc;
     rpc.loop = &world.loop;
     rpc.ctx = &world;
@@ -116,10 +125,10 @@ static void settle(struct rpc *r)
     uv_run(r->loop, UV_RUN_DEFAULT);
 }
 
-static void feed_pieces(struct connection *c, struct bytes in, size_t piece)
+void http_pipe_feed(struct connection *c, struct bytes in, size_t piece)
 {
     while (in.n > 0 && !c->closing) {
-        if (!reading) {
+        if (!reading && !gone) {
             settle(c->rpc);
         }
         if (!reading) {
@@ -127,20 +136,27 @@ static void feed_pieces(struct connection *c, struct bytes in, size_t piece)
         }
         feed(c, script_bytes(&in, piece));
     }
+    if (!gone) {
+        settle(c->rpc);
+    }
 }
 
-struct text http_pipe(struct bytes before, struct bytes in, size_t piece, bool admin)
+struct connection *http_pipe_open(unsigned how)
 {
-    struct rpc *r = server();
     struct connection *c = calloc(1, sizeof *c);
     DEMAND(c != NULL);
-    c->rpc = r;
-    c->admin = admin;
+    c->rpc = server(how);
+    c->admin = (how & PIPE_ADMIN) != 0;
     reading = true;
+    slow = (how & PIPE_SLOW) != 0;
+    gone = (how & PIPE_GONE) != 0;
     http_init(c);
-    feed_pieces(c, before, SIZE_MAX);
-    feed_pieces(c, in, piece);
-    settle(r);
+    return c;
+}
+
+struct text http_pipe_close(struct connection *c)
+{
+    struct rpc *r = c->rpc;
     connection_close(c);
     send_forget_all(r);
     settle(r);
@@ -150,4 +166,12 @@ struct text http_pipe(struct bytes before, struct bytes in, size_t piece, bool a
     struct text out = sent;
     sent = (struct text){0};
     return out;
+}
+
+struct text http_pipe(struct bytes before, struct bytes in, size_t piece, unsigned how)
+{
+    struct connection *c = http_pipe_open(how);
+    http_pipe_feed(c, before, SIZE_MAX);
+    http_pipe_feed(c, in, piece);
+    return http_pipe_close(c);
 }

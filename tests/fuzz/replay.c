@@ -1,5 +1,9 @@
 /* replay CORPUS [target…]: every input of every target's corpus once, without libFuzzer, so that
- * any compiler and any sanitizer can look at them. Each target is a test in the way of cmocka. */
+ * any compiler and any sanitizer can look at them. Each target is a test in the way of cmocka.
+ *
+ * Files wide-* stand for inputs of megabytes, beyond what a decoder may take: three numbers of 32
+ * bits (at, length, times), then content whose `length` bytes from `at` on stand there `times`
+ * times. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <stdio.h>
@@ -7,7 +11,7 @@
 
 #include "tests/fuzz/fuzz.h"
 
-enum { INPUT_MOST = 1 << 20 };
+enum { INPUT_MOST = 1 << 20, WIDE_HEAD = 12, WIDE_MOST = 1 << 28 };
 
 static const struct target {
     const char *name;
@@ -19,22 +23,55 @@ static const struct target {
 };
 
 /* In memory of exactly its size, so that a byte too far is seen. */
-static bool run_file(const struct target *t, const char *path)
+static uint8_t *exact(size_t n)
+{
+    uint8_t *p = malloc(n > 0 ? n : 1);
+    DEMAND(p != NULL);
+    return p;
+}
+
+static void run_bytes(const struct target *t, struct bytes in)
+{
+    uint8_t *p = exact(in.n);
+    memcpy(p, in.p, in.n);
+    t->run(bytes_of(p, in.n));
+    free(p);
+}
+
+static void run_wide(const struct target *t, struct bytes in)
+{
+    DEMAND(in.n >= WIDE_HEAD);
+    size_t at = load_be32(in.p);
+    size_t length = load_be32(in.p + 4);
+    size_t times = load_be32(in.p + 8);
+    const uint8_t *from = in.p + WIDE_HEAD;
+    size_t n = in.n - WIDE_HEAD;
+    DEMAND(at <= n && length <= n - at && times >= 1 && length * times <= WIDE_MOST);
+    size_t more = (times - 1) * length;
+    uint8_t *p = exact(n + more);
+    memcpy(p, from, at);
+    for (size_t i = 0; i < times; i++) {
+        memcpy(p + at + i * length, from + at, length);
+    }
+    memcpy(p + at + length + more, from + at + length, n - at - length);
+    t->run(bytes_of(p, n + more));
+    free(p);
+}
+
+static bool run_file(const struct target *t, const char *path, bool wide)
 {
     static uint8_t content[INPUT_MOST];
     FILE *f = fopen(path, "re");
     if (f == NULL) {
         return false;
     }
-    size_t n = fread(content, 1, sizeof content, f);
+    struct bytes in = bytes_of(content, fread(content, 1, sizeof content, f));
     fclose(f);
-    uint8_t *exact = malloc(n > 0 ? n : 1);
-    if (exact == NULL) {
-        return false;
+    if (wide) {
+        run_wide(t, in);
+    } else {
+        run_bytes(t, in);
     }
-    memcpy(exact, content, n);
-    t->run(bytes_of(exact, n));
-    free(exact);
     return true;
 }
 
@@ -50,7 +87,7 @@ static int run_target(const struct target *t, const char *corpus)
     while (folder != NULL && (e = readdir(folder)) != NULL) {
         snprintf(path, sizeof path, "%s/%s/%s", corpus, t->name, e->d_name);
         if (e->d_name[0] != '.') {
-            n += run_file(t, path);
+            n += run_file(t, path, strncmp(e->d_name, "wide-", 5) == 0);
         }
     }
     if (folder != NULL) {

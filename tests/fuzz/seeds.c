@@ -19,16 +19,26 @@
 static const char *corpus;
 static struct sample sample = {.seed = 88172645463325252, .most = 2};
 
-void seed_put(const char *target, const char *name, struct bytes content)
+static void put_file(const char *target, const char *kind, const char *name, struct bytes content)
 {
     char path[4096];
     snprintf(path, sizeof path, "%s/%s", corpus, target);
     mkdir(path, 0755);
-    snprintf(path, sizeof path, "%s/%s/seed-%s", corpus, target, name);
+    snprintf(path, sizeof path, "%s/%s/%s-%s", corpus, target, kind, name);
     FILE *f = fopen(path, "we");
     DEMAND(f != NULL);
     DEMAND(content.n == 0 || fwrite(content.p, content.n, 1, f) == 1);
     DEMAND(fclose(f) == 0);
+}
+
+void seed_put(const char *target, const char *name, struct bytes content)
+{
+    put_file(target, "seed", name, content);
+}
+
+void seed_wide(const char *target, const char *name, struct bytes content)
+{
+    put_file(target, "wide", name, content);
 }
 
 void seed_text(const char *target, const char *name, const char *text)
@@ -56,53 +66,20 @@ static size_t make_tx(uint8_t out[512], size_t data)
     return n;
 }
 
-/* The examples of types 0 and 1, laid here: no encoder of ours makes them. */
-static size_t make_old_tx(uint8_t out[512], bool listed)
-{
-    struct rlp_out o = {.p = out, .cap = 512};
-    uint8_t word[32];
-    memset(word, 0x11, sizeof word);
-    if (listed) {
-        rlp_put_raw(&o, "\x01", 1);
-    }
-    size_t list = rlp_list_begin(&o);
-    if (listed) {
-        rlp_put_u64(&o, 1337);
-    }
-    rlp_put_u64(&o, 9);
-    rlp_put_u64(&o, 1000000000);
-    rlp_put_u64(&o, 30000);
-    rlp_put_string(&o, word, 20);
-    rlp_put_u64(&o, 5);
-    rlp_put_string(&o, "data", 4);
-    if (listed) {
-        size_t access = rlp_list_begin(&o);
-        size_t entry = rlp_list_begin(&o);
-        rlp_put_string(&o, word, 20);
-        size_t slots = rlp_list_begin(&o);
-        rlp_put_string(&o, word, 32);
-        rlp_list_end(&o, slots);
-        rlp_list_end(&o, entry);
-        rlp_list_end(&o, access);
-    }
-    rlp_put_u64(&o, listed ? 1 : 2 * 1337 + 35);
-    rlp_put_string(&o, word, 32);
-    rlp_put_string(&o, word, 32);
-    rlp_list_end(&o, list);
-    DEMAND(rlp_finish(&o) == OK);
-    return o.n;
-}
-
 static void seeds_of_txs(void)
 {
-    uint8_t raw[4][512];
+    uint8_t raw[2][512];
     uint8_t body[2048];
     struct bytes tx[4];
+    struct bytes more[SEED_TXS];
     static const char *const name[] = {"transfer", "create", "legacy", "listed"};
     tx[0] = bytes_of(raw[0], make_tx(raw[0], 0));
     tx[1] = bytes_of(raw[1], make_tx(raw[1], 7));
-    tx[2] = bytes_of(raw[2], make_old_tx(raw[2], false));
-    tx[3] = bytes_of(raw[3], make_old_tx(raw[3], true));
+    DEMAND(seed_txs(more) == SEED_TXS);
+    tx[2] = more[0];
+    tx[3] = more[2];
+    seed_put("tx", "unprotected", more[1]);
+    seed_put("tx", "code", more[3]);
     for (int i = 0; i < 4; i++) {
         seed_put("tx", name[i], tx[i]);
         seed_put("rlp", name[i],
@@ -207,6 +184,7 @@ static void seeds_of_system(void)
     parts = (struct system_parts){0};
     DEMAND(system_encode(out, sizeof out, &n, &parts) == OK);
     seed_put("system", "empty", bytes_of(out, n));
+    seed_put("system", "member-256", bytes_of("\xca\xc0\xc5\xc4\x03\x82\x01\x00\xc0\xc0\x80", 11));
     seed_put("system", "record", bytes_of("\xcb\xc0\xc0\xc0\xc0\x86record", 12));
 }
 
@@ -321,10 +299,22 @@ static void seeds_of_crowds(void)
               "b");
 }
 
+static void seeds_of_notices(uint8_t *out, size_t cap)
+{
+    size_t n = 0;
+    struct message m = {.kind = MSG_NOTICES};
+    m.u.notices.has_ready = m.u.notices.has_leave = true;
+    m.u.notices.ready = (struct ready_notice){.epoch = 3, .member = 2, .slot = 77};
+    m.u.notices.leave = (struct leave_notice){.epoch = 3, .member = 1, .from_turn = 12};
+    DEMAND(message_encode(out, cap, &n, &m) == OK);
+    seed_put("message", "notices", bytes_of(out, n));
+}
+
 static void seeds_of_messages(void)
 {
-    seeds_of_crowds();
     static uint8_t out[65536];
+    seeds_of_crowds();
+    seeds_of_notices(out, sizeof out);
     for (int kind = MSG_STATUS; kind < MSG_KIND_COUNT; kind++) {
         for (int with = 0; with < 2; with++) {
             char name[16];
@@ -398,6 +388,13 @@ static void seeds_of_tls(void)
     static const uint8_t twist[] = {7, 112, 0, 1, 0, 112, 0, 2, 100, 116, 7, 3, 9, 118, 1, 117, 1};
     seed_put("tls", "talk", bytes_of(talk, sizeof talk));
     seed_put("tls", "twist", bytes_of(twist, sizeof twist));
+    static const uint8_t how[] = {0, 1, 2, 4, 8, 16, 32, 33, 34, 48, 64, 96};
+    for (size_t i = 0; i < sizeof how; i++) {
+        char name[16];
+        uint8_t stranger[2] = {0xf6, how[i]};
+        snprintf(name, sizeof name, "stranger%u", how[i]);
+        seed_put("tls", name, bytes_of(stranger, sizeof stranger));
+    }
 }
 
 /* ---- the core -------------------------------------------------------------------------------- */
@@ -442,5 +439,6 @@ int main(int argc, char **argv)
     seeds_of_tls();
     seeds_of_core();
     seeds_of_text();
+    seeds_of_wide();
     return 0;
 }

@@ -5,7 +5,8 @@
 
 enum { ROOM = 1 << 24 };
 
-static const struct batch_chain chain = {1337, 0, 2};
+static const struct batch_chain chain = {1337, 3, 2};
+static const struct batch_chain far_chain = {UINT64_MAX, 3, 2};
 
 /* Everything that a batch says, as one hash; written into `w` where there is one. */
 static struct hash read_all(struct batch *b, struct span_writer *w)
@@ -60,6 +61,40 @@ static void rewrite_twice(struct bytes in)
     buffer_free(&twice);
 }
 
+/* Any bytes may stand where a transaction should: what a span cannot carry is refused. */
+static void carry_txs(struct batch *b)
+{
+    struct batch_block block;
+    struct span_writer w;
+    struct buffer tx;
+    span_writer_init(&w, &chain, ROOM);
+    buffer_init(&tx, ROOM);
+    DEMAND(!batch_next_tx(b, &tx) && batch_next_block(b, &block));
+    block.timestamp = chain.genesis_time;
+    DEMAND(span_writer_block(&w, &block) == OK || block.epoch > 0);
+    for (enum err e = OK; e == OK && batch_next_tx(b, &tx); buffer_clear(&tx)) {
+        e = span_writer_tx(&w, buffer_bytes(&tx));
+        DEMAND(e == OK || e == ERR_MALFORMED || e == ERR_NOT_CANONICAL || e == ERR_WRONG_CHAIN);
+    }
+    DEMAND(!batch_next_block(b, &block));
+    buffer_free(&tx);
+    span_writer_free(&w);
+}
+
+/* Blocks whose transactions nobody reads. */
+static void check_blocks(struct bytes in, uint64_t blocks)
+{
+    struct batch_block block;
+    struct batch b;
+    struct fault fault;
+    DEMAND(batch_open(&b, &far_chain, in, &fault) == ERR_REFUSED);
+    DEMAND(batch_open(&b, &chain, in, &fault) == OK);
+    for (uint64_t i = 0; i < blocks; i++) {
+        DEMAND(batch_next_block(&b, &block));
+    }
+    DEMAND(!batch_next_block(&b, &block));
+}
+
 void fuzz_batch(struct bytes in)
 {
     struct batch b;
@@ -71,7 +106,8 @@ void fuzz_batch(struct bytes in)
     DEMAND(fault.e == OK);
     if (b.type == BATCH_SPAN) {
         rewrite_twice(in);
+        check_blocks(in, b.blocks);
     } else {
-        read_all(&b, NULL);
+        carry_txs(&b);
     }
 }

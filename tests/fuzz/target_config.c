@@ -19,8 +19,15 @@ void fuzz_config(struct bytes in)
     struct config two;
     char why[512];
     memset(why, 'x', sizeof why);
+    char far[2 * CONFIG_TEXT];
+    memset(far, 'x', sizeof far);
+    memcpy(far + sizeof far - 6, "/none", 6);
+    DEMAND(config_yaml_read(&one, far, why, sizeof why) == ERR_CONFIG);
     why[0] = '\0';
     start(&one);
+    DEMAND(config_yaml_read(&one, "none.yaml", why, sizeof why) == ERR_CONFIG);
+    DEMAND(config_yaml_read(&one, "/none.yaml", why, sizeof why) == ERR_CONFIG);
+    why[0] = '\0';
     enum err e = config_yaml_read(&one, fuzz_file("node.yaml", in), why, sizeof why);
     DEMAND(memchr(why, '\0', sizeof why) != NULL);
     if (e != OK) {

@@ -10,9 +10,13 @@ void fuzz_genesis(struct bytes in)
     static struct genesis two;
     char why[512] = "";
     fuzz_epoch(); /* the key library */
+    DEMAND(genesis_file_read(&one, "/none", why, sizeof why) == ERR_CONFIG);
+    DEMAND(genesis_file_read(&one, "/none", why, 8) == ERR_CONFIG && memchr(why, '\0', 8) != NULL);
+    why[0] = '\0';
     enum err e = genesis_file_read(&one, fuzz_file("genesis.json", in), why, sizeof why);
     if (e != OK) {
         DEMAND(why[0] != '\0' && memchr(why, '\0', sizeof why) != NULL);
+        DEMAND(genesis_file_read(&one, fuzz_file("genesis.json", in), why, 8) == e);
         return;
     }
     DEMAND(one.n >= 1 && one.n <= LIMIT_MEMBERS && one.allocs <= GENESIS_ALLOCS);

@@ -10,6 +10,8 @@ static void check_vote(struct vote v)
     }
     v.slot++;
     DEMAND(vote_verify(epoch, &v) != OK);
+    v.kind = 0;
+    DEMAND(vote_verify(epoch, &v) != OK);
 }
 
 void fuzz_journal(struct bytes in)

@@ -1,5 +1,6 @@
-/* JSON-RPC: the input is the body of a POST. The answer is JSON: one response, or an array of them,
- * or nothing for notifications; each with a result or an error, never both. */
+/* JSON-RPC: the input is the body of a POST; its length says to which port of which node. The
+ * answer is JSON: one response, or an array of them, or nothing for notifications; each with a
+ * result or an error, never both. */
 #define _GNU_SOURCE
 #include <json-c/json.h>
 #include <stdio.h>
@@ -51,7 +52,9 @@ void fuzz_jsonrpc(struct bytes in)
                      "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                      "Authorization: Bearer secret-token\r\nContent-Length: %zu\r\n\r\n",
                      in.n);
-    struct text out = http_pipe(bytes_of(head, (size_t)n), in, SIZE_MAX, in.n % 2 == 1);
+    unsigned how = (in.n % 2 == 1 ? PIPE_ADMIN : 0u) | (in.n % 3 == 2 ? PIPE_CLIENT : 0u) |
+                   (in.n % 7 == 6 ? PIPE_NOT_READY : 0u) | (in.n % 11 == 10 ? PIPE_BEHIND : 0u);
+    struct text out = http_pipe(bytes_of(head, (size_t)n), in, SIZE_MAX, how);
     const char *body = out.n > 0 ? memmem(out.p, out.n, "\r\n\r\n", 4) : NULL;
     if (body != NULL) { /* no answer at all: the call waits for a block */
         size_t len = out.n - (size_t)(body + 4 - out.p);

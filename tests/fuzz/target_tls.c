@@ -1,12 +1,14 @@
-/* Seven inputs of eight: a server that hears the input itself. The others: two TLS engines and a
- * wire that the input owns: it says how much crosses at a time, what is said inside, and where
- * bytes are changed, lost or added. Whatever happens, what comes out at one end is the beginning of
- * what went in at the other, and both ends that finish share one exporter. */
+/* Seven inputs of eight: a server that hears the input itself; one of 256: a stranger's engine. The
+ * others: two TLS engines and a wire that the input owns: it says how much crosses at a time, what
+ * is said inside, and where bytes are changed, lost or added. Whatever happens, what comes out at
+ * one end is the beginning of what went in at the other, and both ends that finish share one
+ * exporter. */
 #include "p2p/tls.h"
 
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/tls_stranger.h"
 
-enum { STEPS = 64, SAID = 4096 };
+enum { STEPS = 64, SAID = 4096, STRANGER = 0xf6 };
 
 enum act { CARRY, CARRY_BACK, SAY, SAY_BACK, TWIST, LOSE, ADD, ACTS };
 
@@ -173,8 +175,11 @@ void fuzz_tls(struct bytes in)
 {
     static struct tls_context *context;
     DEMAND(context != NULL || tls_context_make(&context) == OK);
-    if (script_u8(&in) % 8 == 7) {
+    uint8_t kind = script_u8(&in);
+    if (kind % 8 == 7) {
         run_script(context, in);
+    } else if (kind == STRANGER) {
+        tls_stranger_meet(context, script_u8(&in));
     } else {
         run_raw(context, in);
     }

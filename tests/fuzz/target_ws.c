@@ -40,11 +40,12 @@ static void check_frames(const struct text *t)
 void fuzz_ws(struct bytes in)
 {
     size_t piece = 1 + script_u8(&in);
+    unsigned how = piece == 256 ? PIPE_SLOW : 0;
     struct bytes before = bytes_of(upgrade, sizeof upgrade - 1);
-    struct text whole = http_pipe(before, in, SIZE_MAX, false);
+    struct text whole = http_pipe(before, in, SIZE_MAX, how);
     check_frames(&whole);
     text_free(&whole);
-    struct text cut = http_pipe(before, in, piece, false); /* a worker may answer sooner or later */
+    struct text cut = http_pipe(before, in, piece, how); /* a worker may answer sooner or later */
     check_frames(&cut);
     text_free(&cut);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <openssl/crypto.h>
 
 #include "../proto/sample.h"
 #include "p2p/frame.h"
@@ -153,6 +154,44 @@ static void tls_engines(void **state)
     fail_each(tls_work, 2);
 }
 
+/* OpenSSL's own allocations go through here. */
+static void *crypto_take(size_t n, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return fault_strikes(FAULT_CRYPTO) ? NULL : fault_plain_malloc(n);
+}
+
+static void *crypto_resize(void *p, size_t n, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return fault_strikes(FAULT_CRYPTO) ? NULL : fault_plain_realloc(p, n);
+}
+
+static void crypto_release(void *p, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    free(p);
+}
+
+/* What came from the other side finds no room: the engine says so, and takes it later. */
+static void tls_input(void **state)
+{
+    struct tls_context *c = NULL;
+    struct tls *t = NULL;
+    (void)state;
+    assert_int_equal(tls_context_make(&c), OK);
+    assert_int_equal(tls_make(&t, c, TLS_SERVER), OK);
+    fault_arm(FAULT_CRYPTO, 1, false);
+    assert_int_equal(tls_feed(t, bytes_of(room, sizeof room)), ERR_NO_MEMORY);
+    assert_true(fault_disarm());
+    assert_int_equal(tls_feed(t, bytes_of(room, sizeof room)), OK);
+    tls_free(t);
+    tls_context_free(c);
+}
+
 /* ---- key files ------------------------------------------------------------------------------- */
 
 /* r = 1: the costs that OpenSSL refuses and scrypt.c takes. */
@@ -172,9 +211,10 @@ static void key_files(void **state)
 
 int main(void)
 {
+    assert_int_equal(CRYPTO_set_mem_functions(crypto_take, crypto_resize, crypto_release), 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages),    cmocka_unit_test(records),   cmocka_unit_test(frames),
-        cmocka_unit_test(tls_engines), cmocka_unit_test(key_files),
+        cmocka_unit_test(tls_engines), cmocka_unit_test(key_files), cmocka_unit_test(tls_input),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,6 +78,16 @@ void *__wrap_realloc(void *p, size_t n)
     return no_memory() ? NULL : __real_realloc(p, n);
 }
 
+void *fault_plain_malloc(size_t n)
+{
+    return __real_malloc(n);
+}
+
+void *fault_plain_realloc(void *p, size_t n)
+{
+    return __real_realloc(p, n);
+}
+
 /* A full disk takes a part first. */
 ssize_t __wrap_pwrite(int fd, const void *p, size_t n, off_t at)
 {

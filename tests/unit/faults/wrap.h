@@ -6,9 +6,10 @@
 #define TESTS_UNIT_FAULTS_WRAP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-enum fault_kind { FAULT_MEMORY = 1, FAULT_WRITE, FAULT_SYNC, FAULT_COMMIT, FAULT_READ };
+enum fault_kind { FAULT_MEMORY = 1, FAULT_WRITE, FAULT_SYNC, FAULT_COMMIT, FAULT_READ, FAULT_CRYPTO };
 
 void fault_arm(enum fault_kind kind, uint64_t k, bool lasting);
 /* No failure from here on; true: the armed one struck. */
@@ -16,5 +17,8 @@ bool fault_disarm(void);
 bool fault_has_struck(void);
 /* For what stands in for a system call: counts one, true: it must fail. */
 bool fault_strikes(enum fault_kind kind);
+/* Not wrapped. */
+void *fault_plain_malloc(size_t n);
+void *fault_plain_realloc(void *p, size_t n);
 
 #endif
