@@ -23,11 +23,12 @@ def room(file):
 
 class Unit:
     """The unit tests of the rooms that a file can break, without random seeds: first those that are
-    named after it, last those that take seconds."""
+    named after it, then those of one core or a few rules, last those that take seconds."""
 
     name = "unit tests"
     rooms = {"consensus": r"test_consensus_", "proto": r"proto_|test_consensus_",
              "storage": r"storage_|faults_storage|sequencer_node_", "sequencer": r"sequencer_"}
+    quick = re.compile(r"test_consensus_(bench|bundle|gates|peers|restore|sign|tally|validity)$")
     slow = re.compile(r"test_consensus_(bounds|notices|recovery|restart)$")
 
     def __init__(self, shop):
@@ -37,7 +38,8 @@ class Unit:
         stem = os.path.splitext(os.path.basename(file))[0]
         names = [t for t in self.tree.tests
                  if re.match(self.rooms[room(file)], t) and not t.endswith("_random")]
-        return sorted(names, key=lambda t: (stem not in t, bool(self.slow.match(t)), t))
+        return sorted(names, key=lambda t: (stem not in t, not self.quick.match(t),
+                                            bool(self.slow.match(t)), t))
 
     def look(self, planted, most=None):
         for name in self.programs(planted.file)[:most]:
@@ -78,8 +80,8 @@ class Explorer:
 
     name = "explorer"
     CONFIGURATIONS = ["--members 3 --slots 2 --last", "--members 3 --turn 1 --slots 2",
-                      "--members 3 --slots 2 --crashes 1", "--members 4 --turn 1 --slots 2 --liar 1",
-                      "--members 4 --slots 2 --liar 0"]
+                      "--members 3 --slots 2 --crashes 1",
+                      "--members 4 --turn 1 --slots 2 --liar 1 --states 5000"]
 
     def __init__(self, shop):
         self.tree = shop.tools
