@@ -8,9 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "proto/key.h"
-
-enum { ENDPOINTS = 16 };
+enum { ENDPOINTS = 16, TICK_MS = 100 };
 
 struct call *call_make(struct drive *d, const char *id)
 {
@@ -75,6 +73,12 @@ static void on_view(void *arg, const struct l1_view *v)
 {
     say_view("view", v);
     follow_head(arg, v);
+    post_look(arg);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    post_look(timer->data);
 }
 
 static void on_say(void *arg, bool bad, const char *endpoint, const char *what)
@@ -322,6 +326,8 @@ static void quit(struct drive *d)
         l1_client_close(d->client, on_closed, NULL);
         d->client = NULL;
         uv_close((uv_handle_t *)&d->in, NULL);
+        uv_close((uv_handle_t *)&d->tick, NULL);
+        post_close(d);
     }
 }
 
@@ -335,6 +341,10 @@ static void run_command(struct drive *d, char **w, size_t n)
         say_endpoints(d, w[0]);
     } else if (strcmp(w[1], "chain") == 0) {
         follow_print(d, w[0]);
+    } else if (strcmp(w[1], "post") == 0 && n == 4) {
+        post_segment(d, w[0], strtoull(w[2], NULL, 10), w[3]);
+    } else if (strcmp(w[1], "posted") == 0) {
+        post_print(d, w[0]);
     } else if (strcmp(w[1], "quit") == 0) {
         quit(d);
     } else if (strcmp(w[1], "sign") == 0 && n == 8) {
@@ -427,6 +437,10 @@ int main(int argc, char **argv)
         return 2;
     }
     d.l1 = l1_client_access(d.client);
+    post_open(&d, o.chain_id);
+    uv_timer_init(&d.loop, &d.tick);
+    d.tick.data = &d;
+    uv_timer_start(&d.tick, on_tick, TICK_MS, TICK_MS);
     uv_pipe_init(&d.loop, &d.in, 0);
     d.in.data = &d;
     uv_pipe_open(&d.in, 0);

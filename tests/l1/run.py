@@ -369,6 +369,71 @@ def finality(w):
     check(expected > 0, "anvil finalizes nothing")
 
 
+def posted(w, state, n):
+    """n slots, all in that state."""
+    def there():
+        slots = w.drive.ask("posted")["slots"]
+        return len(slots) == n and all(s["state"] == state for s in slots)
+    wait(there, f"{n} slots are {state}")
+    return w.drive.ask("posted")["slots"]
+
+
+def post_two(w):
+    """Segments 0 and 1, one transaction each."""
+    for segment in (0, 1):
+        wait(lambda n=segment: w.drive.ask("post", n, INBOX)["err"] == "OK", f"segment {segment}")
+    wait(lambda: int(w.anvil.rpc("txpool_status")["pending"], 16) == 2, "both are in the pool")
+
+
+def carried(w):
+    """What the inbox got, in order: numbers of segments, each once."""
+    out = []
+    for number in range(w.anvil.head()[0] + 1):
+        block = w.anvil.rpc("eth_getBlockByNumber", [hex(number), True])
+        out += [int(t["input"], 16) for t in block["transactions"] if t["to"] == INBOX]
+    return out
+
+
+def post(w):
+    """The transaction manager: mined, taken back by a reorg, sent again, confirmed, final."""
+    post_two(w)
+    w.anvil.mine()
+    blocks = {s["block"] for s in posted(w, "mined", 2)}
+    check(blocks == {w.anvil.head()[0]}, f"blocks {blocks}")
+    w.anvil.mine()
+    w.anvil.rpc("anvil_reorg", [2, []])  # anvil gives nothing back to its pool
+    w.anvil.mine()
+    posted(w, "pending", 2)
+    wait(lambda: int(w.anvil.rpc("txpool_status")["pending"], 16) == 2, "both were sent again")
+    w.anvil.rpc("anvil_dropAllTransactions")
+    wait(lambda: int(w.anvil.rpc("txpool_status")["pending"], 16) == 2, "both, after they were lost")
+    w.anvil.mine()
+    posted(w, "mined", 2)
+    w.anvil.mine(3)
+    wait(lambda: w.anvil.mine() or w.drive.ask("posted")["finals"] == 2, "final")
+    p = w.drive.ask("posted")
+    check(p["slots"] == [] and p["reorged"] >= 2 and p["alarms"] == 0, f"posted: {p}")
+    check(carried(w) == [0, 1], f"the inbox has {carried(w)}")
+
+
+def post_badly(w):
+    """The same while one endpoint is dead, one swallows what it is sent, then none is there."""
+    w.proxies[0].set("dead")
+    w.proxies[1].set("swallow")
+    post_two(w)
+    w.proxies[2].set("dead")
+    w.anvil.mine()
+    wait(lambda: w.view()["down"], "down", DOWN_MS / 1000 + 10)
+    sends = w.drive.ask("posted")["sends"]
+    w.proxies[0].set("late")
+    w.proxies[2].set("pass")
+    posted(w, "mined", 2)
+    check(w.drive.ask("posted")["sends"] <= sends + 4, "sent without need")
+    w.anvil.mine(3)
+    posted(w, "confirmed", 2)
+    check(carried(w) == [0, 1], f"the inbox has {carried(w)}")
+
+
 SCENARIOS = ([("reading", reading), ("other_types", other_types), ("many", many), ("blobs", blobs),
               ("verdicts", verdicts), ("finality", finality), ("catch_up", catch_up),
               ("lagging", lagging), ("rollback", rollback)]
@@ -377,6 +442,7 @@ SCENARIOS = ([("reading", reading), ("other_types", other_types), ("many", many)
              + [(f"one_{m.replace(':', '_')}", one_bad(m)) for m in FAULTS]
              + [(f"send_{m}", sends(m)) for m in ("swallow", "late", "duplicate", "error_after")]
              + [("send_all_late", all_late), ("send_unknown_words", unknown_words),
+                ("post", post), ("post_badly", post_badly),
                 ("storm_1", storm(1)), ("storm_2", storm(2)), ("two_dead", two_dead), ("two_lie", two_lie), ("all_dead", all_dead)])
 
 

@@ -14,6 +14,13 @@ enum { DATA_MAX = 200000, GAS = 8000000 };
 static const char *const first_key =
     "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
 
+void sign_key(struct secret_key *out)
+{
+    if (!hex_decode(out->b, sizeof out->b, first_key)) {
+        abort();
+    }
+}
+
 static struct u256 gwei(uint64_t n)
 {
     return u256_from_u64(n * 1000000000U);
@@ -77,7 +84,8 @@ void sign_print(const char *id, const char *what, uint64_t chain, uint64_t nonce
     struct tx_request r = {.chain_id = chain, .nonce = nonce, .max_fee = gwei(fee),
                            .max_priority_fee = gwei(1), .gas = GAS};
     size_t n = 0;
-    if (!hex_decode(key.b, 32, first_key) || !hex_decode(r.to.b, 20, to) ||
+    sign_key(&key);
+    if (!hex_decode(r.to.b, 20, to) ||
         !hex_decode_upto(input, sizeof input, &n, data, strlen(data))) {
         return;
     }
