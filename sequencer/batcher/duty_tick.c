@@ -188,7 +188,7 @@ static bool on_duty(const struct duty *d, const struct duty_segment *s, bool cha
     if (v->leader == d->cfg.self && (other != NULL || (next && late))) {
         return true;
     }
-    return next && v->head >= base + (uint64_t)rank * d->cfg.takeover;
+    return next && (rank == 0 || v->head >= base + (uint64_t)rank * d->cfg.takeover);
 }
 
 /* What landed and was not derived counts for nothing: to be posted anew. */
@@ -219,7 +219,7 @@ static bool consider(const struct duty *d, const struct duty_segment *s, bool ch
         if (is_shared(d, own, v)) {
             act(out, DUTY_RELEASE, s->no)->owner = d->cfg.self;
         }
-        return true;
+        return false; /* not sent yet: nothing may follow it */
     }
     if (on_duty(d, s, chain, it, v)) {
         if (it != NULL) {
