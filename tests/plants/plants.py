@@ -127,9 +127,9 @@ PLANTS = [
     Plant("jump-over-turns", "M2: a skip leads to the next turn only", "consensus/advance.c",
           "next = turn_last(c, turn_of(c, c->cur)) + 1;",
           "next = turn_last(c, turn_of(c, c->cur) + 1) + 1;"),
-    Plant("skip-before-final", "M1 before M2: finality counts more than a skip", "consensus/advance.c",
+    Plant("final-moves-nobody", "M1: what is final moves a member on", "consensus/advance.c",
           "if (b != NULL) {\n            next = slot_after(c, b);\n        } else if (turn_skipped",
-          "if (b != NULL && !turn_skipped(c, c->cur)) {\n            next = slot_after(c, b);\n"
+          "if (b != NULL && b->head.header.slot == 0) {\n            next = slot_after(c, b);\n"
           "        } else if (turn_skipped"),
     Plant("unexecuted-advance", "M3: move only past what was executed here", "consensus/advance.c",
           "b->form == FORM_VALID &&\n            block_executed(c, b) &&\n            (best",
