@@ -45,8 +45,7 @@ void notices_caught(struct core *c, const struct evidence *e)
     struct evidence sorted = *e;
     evidence_sort(&sorted);
     n->told |= bit(e->member);
-    if ((n->evidence_here & bit(e->member)) == 0 &&
-        evidence_check_form(c->epoch, &sorted) == OK) {
+    if ((n->evidence_here & bit(e->member)) == 0) {
         n->evidence[e->member] = sorted;
         n->evidence_here |= bit(e->member);
     }
@@ -112,6 +111,12 @@ static bool choose_evidence(struct core *c, struct bench *b, int i)
            bench_evidence(c, b, &c->notices.evidence[i], false);
 }
 
+struct chosen {
+    struct ready_notice ready[LIMIT_MEMBERS];
+    struct leave_notice leave[LIMIT_MEMBERS];
+    struct evidence evidence[LIMIT_MEMBERS];
+};
+
 void notices_choose(struct core *c, const struct block_head *head,
                     const struct block_record *parent, struct system_parts *parts, size_t room)
 {
@@ -123,34 +128,32 @@ void notices_choose(struct core *c, const struct block_head *head,
         return;
     }
     uint64_t turn = turn_of(c, head->header.slot);
-    struct ready_notice *ready = scratch_take(c, c->n * sizeof *ready);
-    struct leave_notice *leave = scratch_take(c, c->n * sizeof *leave);
-    struct evidence *evidence = scratch_take(c, c->n * sizeof *evidence);
-    if (ready == NULL || leave == NULL || evidence == NULL) {
+    struct chosen *to = scratch_take(c, sizeof *to);
+    if (to == NULL) {
         return; /* they wait for the next block */
     }
     bench_open(c, &state, &head->header, &s);
     for (uint32_t i = 0; i < c->n && room >= NOTICE_BYTES; i++) {
         if (choose_ready(c, &state, turn, (int)i)) {
-            ready[parts->notices_n++] = n->ready[i];
+            to->ready[parts->notices_n++] = n->ready[i];
             room -= NOTICE_BYTES;
         }
     }
     for (uint32_t i = 0; i < c->n && room >= LEAVE_BYTES; i++) {
         if (choose_leave(c, &state, turn, (int)i)) {
-            leave[parts->leaves_n++] = n->leave[i];
+            to->leave[parts->leaves_n++] = n->leave[i];
             room -= LEAVE_BYTES;
         }
     }
     for (uint32_t i = 0; i < c->n && room >= EVIDENCE_BYTES; i++) {
         if (choose_evidence(c, &state, (int)i)) {
-            evidence[parts->evidence_n++] = n->evidence[i];
+            to->evidence[parts->evidence_n++] = n->evidence[i];
             room -= EVIDENCE_BYTES;
         }
     }
-    parts->notices = ready;
-    parts->leaves = leave;
-    parts->evidence = evidence;
+    parts->notices = to->ready;
+    parts->leaves = to->leave;
+    parts->evidence = to->evidence;
 }
 
 /* ---- the own ones ---------------------------------------------------------------------------- */
