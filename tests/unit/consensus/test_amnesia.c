@@ -122,6 +122,19 @@ static void answers_that_do_not_count(void **state)
     assert_false(amnesiac());
 }
 
+/* Who has no key signs nothing, and follows what is final. */
+static void an_observer(void **state)
+{
+    (void)state;
+    struct core_view view;
+    begin(OBSERVER);
+    final_in_turn(1);
+    final_in_turn(2);
+    core_get_view(r.core, &view);
+    assert_int_equal(view.final_slot, 2 * TURN_SLOTS + 1);
+    assert_int_equal(r.oracle.votes, 0);
+}
+
 static bool answers_anything(void)
 {
     for (uint32_t i = 0; i < r.out.n; i++) {
@@ -205,6 +218,7 @@ int main(void)
         cmocka_unit_test(a_quiet_start),
         cmocka_unit_test(the_smallest_covering_slot),
         cmocka_unit_test(answers_that_do_not_count),
+        cmocka_unit_test(an_observer),
         cmocka_unit_test(who_may_answer),
         cmocka_unit_test(after_a_pause),
         cmocka_unit_test(asking_without_limit),

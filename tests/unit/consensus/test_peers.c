@@ -167,6 +167,8 @@ static void notices_that_nobody_signed(void **state)
     m.u.notices.has_leave = true;
     m.u.notices.leave = (struct leave_notice){.epoch = r.config.epoch.epoch, .member = 1};
     hear(1, &m);
+    m.u.notices.leave.epoch++;
+    hear(1, &m);
     struct core_view view;
     core_get_view(r.core, &view);
     assert_int_equal(view.benched, 0);
