@@ -2,6 +2,8 @@
 
 Lines `ok NAME` or `FAILED NAME: why`, then `N passed, N failed`; exit code 1 when one failed."""
 
+import concurrent.futures
+import os
 import random
 import sys
 import time
@@ -9,6 +11,7 @@ import traceback
 
 from world import DOWN_MS, INBOX, SENDER, Failed, World, check, wait
 
+JOBS = int(os.environ.get("L1_JOBS", "3"))
 FAULTS = ["dead", "reset", "hang", "500", "429", "html", "garbage", "cut", "half", "deep", "long",
           "wrong_id", "stale", "lie", "other_fields", "chain", "null", "lag:5"]
 # Three endpoints, one pool: whose answer is first, nobody knows.
@@ -458,7 +461,7 @@ def run(program, name, scenario):
         return True
     except Failed as e:
         said = world.drive.said()[-1500:] if world is not None and world.drive else ""
-        print(f"FAILED {name}: {e}\n{said}", flush=True)
+        print(f"FAILED {name}: {e}\n{said}".rstrip(), flush=True)
     except Exception:  # a scenario that falls over must not take the others with it
         print(f"FAILED {name}: {traceback.format_exc()}", flush=True)
     finally:
@@ -473,7 +476,8 @@ def run(program, name, scenario):
 def main():
     program, names = sys.argv[1], sys.argv[2:]
     chosen = [(n, s) for n, s in SCENARIOS if not names or any(n.startswith(x) for x in names)]
-    results = [run(program, n, s) for n, s in chosen]
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:  # they wait, most of their time
+        results = list(pool.map(lambda c: run(program, *c), chosen))
     print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
     return 0 if results and all(results) else 1
 

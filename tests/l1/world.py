@@ -42,15 +42,20 @@ def free_port():
 class Anvil:
     def __init__(self):
         self.home = tempfile.mkdtemp(prefix="baton-l1-")
+        self.start()
+        wait(self.answers, "anvil")
+
+    def start(self):
         self.port = free_port()
         self.process = subprocess.Popen(
             [ANVIL, "--port", str(self.port), "--chain-id", str(CHAIN), "--no-mining", "--hardfork",
              "osaka", "--slots-in-an-epoch", "2", "--quiet", "--cache-path", self.home],
             env=dict(os.environ, HOME=self.home), stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait(self.answers, "anvil")
 
     def answers(self):
+        if self.process.poll() is not None:
+            self.start()  # somebody else got its port first
         try:
             return self.rpc("eth_chainId", []) == hex(CHAIN)
         except OSError:
