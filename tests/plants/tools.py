@@ -23,13 +23,14 @@ def room(file):
 
 class Unit:
     """The unit tests of the rooms that a file can break, without random seeds: first those that are
-    named after it, then those of one core or a few rules, last those that take seconds."""
+    named after it, then those of one core or a few rules."""
 
     name = "unit tests"
+    last = False  # does it look only where nobody else found anything?
     rooms = {"consensus": r"test_consensus_", "proto": r"proto_|test_consensus_",
              "storage": r"storage_|faults_storage|sequencer_node_", "sequencer": r"sequencer_"}
     quick = re.compile(r"test_consensus_(bench|bundle|gates|peers|restore|sign|tally|validity)$")
-    slow = re.compile(r"test_consensus_(bounds|notices|recovery|restart)$")
+    long = re.compile(r"test_consensus_(bounds|failures|faults|notices|recovery|restart)$")
 
     def __init__(self, shop):
         self.tree = shop.units
@@ -37,9 +38,9 @@ class Unit:
     def programs(self, file):
         stem = os.path.splitext(os.path.basename(file))[0]
         names = [t for t in self.tree.tests
-                 if re.match(self.rooms[room(file)], t) and not t.endswith("_random")]
-        return sorted(names, key=lambda t: (stem not in t, not self.quick.match(t),
-                                            bool(self.slow.match(t)), t))
+                 if re.match(self.rooms[room(file)], t) and not t.endswith("_random")
+                 and bool(self.long.match(t)) == self.last]
+        return sorted(names, key=lambda t: (stem not in t, not self.quick.match(t), t))
 
     def look(self, planted, most=None):
         for name in self.programs(planted.file)[:most]:
@@ -50,10 +51,18 @@ class Unit:
         return None
 
 
+class LongUnit(Unit):
+    """Those that take seconds."""
+
+    name = "long unit tests"
+    last = True
+
+
 class Simulator:
     """tests/sim: faults and liars in virtual time, with its oracle; how many seeds it took."""
 
     name = "simulator"
+    last = False
     CHUNK = 25
 
     def __init__(self, shop):
@@ -79,6 +88,7 @@ class Explorer:
     """tests/explore: every order, for small sets; which configuration, and what breaks."""
 
     name = "explorer"
+    last = False
     CONFIGURATIONS = ["--members 3 --slots 2 --last", "--members 3 --turn 1 --slots 2",
                       "--members 3 --slots 2 --crashes 1",
                       "--members 4 --turn 1 --slots 2 --liar 1 --states 5000"]
@@ -102,6 +112,7 @@ class Traces:
     """tests/model/traces: what simulated cores do, judged by the rules."""
 
     name = "traces"
+    last = False
     SEEDS = 20
 
     def __init__(self, shop):
@@ -120,4 +131,4 @@ class Traces:
         return why[1][:60] if why else "a crash" if code else "hangs"
 
 
-TOOLS = [Unit, Simulator, Explorer, Traces]
+TOOLS = [Unit, Simulator, Explorer, Traces, LongUnit]
