@@ -60,10 +60,12 @@ static enum err restore_slot(struct txm *t, const struct txm_record *r)
     }
     if (r->type == TXM_PAYLOAD) {
         s->released = false;
-        return txm_book_load(s, &r->payload, r->gas) ? OK : ERR_CORRUPT;
+        return s->loads == TXM_LOADS ? ERR_CORRUPT
+               : txm_book_load(s, &r->payload, r->gas) ? OK : ERR_NO_MEMORY;
     }
     if (r->type == TXM_RUNG) {
-        return txm_book_rung(s, &r->fees, r->raw) ? OK : ERR_CORRUPT;
+        return s->loads == 0 || s->rungs == LIMIT_TXM_RUNGS ? ERR_CORRUPT
+               : txm_book_rung(s, &r->fees, r->raw) ? OK : ERR_NO_MEMORY;
     }
     if (r->rung >= s->rungs) {
         return ERR_CORRUPT;

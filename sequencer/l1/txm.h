@@ -64,7 +64,8 @@ struct txm_config txm_config_default(void);
 enum err txm_new(struct txm **out, const struct txm_config *c, const struct txm_signer *s,
                  const struct txm_journal *j) MUST_USE;
 void txm_free(struct txm *t);
-/* A group of the journal, in order, before the first tick. ERR_CORRUPT: not what this writes. */
+/* A group of the journal, in order, before the first tick. ERR_CORRUPT: not what this writes.
+ * ERR_NO_MEMORY. */
 enum err txm_restore(struct txm *t, struct bytes group) MUST_USE;
 
 /* ---- what L1 says -------------------------------------------------------------------------------- */

@@ -474,6 +474,35 @@ static void test_window(void **state)
     kit_close(&k);
 }
 
+/* A backlog goes out faster as it is being mined, and after an outage from the start. */
+static void test_window_grows(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, TXM_CALLDATA);
+    txm_free(k.t);
+    k.cfg.most_pending = 4;
+    k.t = NULL;
+    kit_restart(&k);
+    kit_head(&k, 1);
+    for (uint64_t no = 0; no < 8; no++) {
+        struct txm_payload p = kit_payload(&k, no);
+        uint64_t nonce;
+        if (txm_post(k.t, &p, 1, &nonce) == ERR_BUSY) {
+            struct txm_slot_view v = kit_slot(&k, txm_slots(k.t) - kit_status(&k).window);
+            struct hash hash = keccak256(v.raw[0].p, v.raw[0].n);
+            kit_says(&k, &hash, TXM_INCLUDED, TXM_NOT_ASKED, k.view.head.number + 1);
+            k.view.account.nonce = v.nonce + 1;
+            kit_head(&k, 1);
+        }
+    }
+    assert_int_equal(kit_status(&k).window, 4);
+    k.view.ok = false;
+    kit_later(&k, 1000);
+    assert_int_equal(kit_status(&k).window, 2);
+    kit_close(&k);
+}
+
 /* Both transactions of a segment, or neither. */
 static void test_two_parts(void **state)
 {
@@ -522,6 +551,7 @@ int main(void)
         cmocka_unit_test(test_unsent_is_not_cancelled),
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_window),
+        cmocka_unit_test(test_window_grows),
         cmocka_unit_test(test_two_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,8 +69,12 @@ static enum err append(void *ctx, struct bytes group)
         return k->fail_append;
     }
     assert_true(k->groups < KIT_GROUPS);
-    k->group[k->groups] = malloc(group.n + 1);
-    memcpy(k->group[k->groups], group.p, group.n);
+    uint8_t *copy = malloc(group.n + 1);
+    if (copy == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    memcpy(copy, group.p, group.n);
+    k->group[k->groups] = copy;
     k->group_n[k->groups++] = group.n;
     return OK;
 }
@@ -89,6 +93,9 @@ static enum err replace(void *ctx, struct bytes group)
         return k->fail_append;
     }
     uint8_t *copy = malloc(group.n + 1);
+    if (copy == NULL) {
+        return ERR_NO_MEMORY;
+    }
     memcpy(copy, group.p, group.n);
     forget(k);
     k->group[0] = copy;
