@@ -5,12 +5,16 @@ import { join } from "node:path";
 import { concat, getBytes, keccak256, toBeHex, toUtf8Bytes } from "ethers";
 
 import { receiver, SENDER } from "./accounts.js";
+import { Anvil } from "./anvil.js";
 import { equal, require, until } from "./check.js";
 import { identify, readBatch, readBlob, readChannel } from "./decoder.js";
+import { program } from "./devnet.js";
 import { providerOf, walletOf } from "./ethers.js";
 
 const VECTORS = new URL("../vectors/", import.meta.url);
 const TRANSFERS = 40;
+const L1_CHAIN = 900;
+const INBOX = "0xff00000000000000000000000000000000041197";
 
 const vector = name => JSON.parse(readFileSync(new URL(`${name}.json`, VECTORS), "utf8"));
 
@@ -65,9 +69,10 @@ async function sendTransfers(net) {
     let nonce = await wallet.getNonce();
     const sent = [];
     for (let i = 0; i < TRANSFERS; i++) {
-        const request = { to: receiver(900 + (i % 7)), value: 10n ** BigInt(i % 18), gasLimit: 30000 };
+        const request = { to: receiver(900 + (i % 7)), value: 10n ** BigInt(i % 18) };
         const kind = [{ type: 2 }, { type: 0 }, { type: 1, accessList: [[receiver(950), []]] }];
-        sent.push(await wallet.sendTransaction({ ...request, ...kind[i % 3], nonce: nonce++ }));
+        const limits = { gasLimit: 30000, nonce: nonce++ };
+        sent.push(await wallet.sendTransaction({ ...request, ...kind[i % 3], ...limits }));
     }
     const receipts = await Promise.all(sent.map(tx => tx.wait(1, 20000)));
     return Math.max(...receipts.map(receipt => receipt.blockNumber));
@@ -147,8 +152,34 @@ async function sameEverywhere(net) {
     }
 }
 
+// Our blobs, with our proofs, in both wrappers: an L1 takes them, and gives back the same content.
+async function throughBlobs(net) {
+    const file = join(folderOf(net, 0), segmentsOf(net, 0)[0]);
+    const posted = readChannel([readFileSync(file)]);
+    const anvil = new Anvil();
+    try {
+        await anvil.start(L1_CHAIN);
+        for (const [nonce, wrapper] of ["7594", "4844"].entries()) {
+            const words = [file, wrapper, L1_CHAIN, nonce, INBOX];
+            const made = await program(process.env.BLOB_SENDER, words, 60000);
+            require(made.code === 0, `${process.env.BLOB_SENDER}: ${made.err || made.code}`);
+            const hash = await anvil.call("eth_sendRawTransaction", made.out.trim());
+            const mined = () => anvil.call("eth_getTransactionReceipt", hash);
+            const receipt = await until(mined, 30000, `receipt of ${wrapper}`);
+            equal(receipt.status, "0x1", "status");
+            const blobs = await anvil.blobs(Number(receipt.blockNumber));
+            const channel = readChannel(blobs.map(blob => readBlob(getBytes(blob))));
+            require(channel.content.equals(posted.content), "other content");
+            equal(channel.id, posted.id, "the channel's id");
+        }
+    } finally {
+        await anvil.stop();
+    }
+}
+
 export async function batchesGroup(net, results) {
     await results.check("batches_vectors", knowsVectors);
     await results.check("batches_read_by_another_decoder", () => readsAll(net), 90000);
     await results.check("batches_same_at_every_node", () => sameEverywhere(net), 60000);
+    await results.check("batches_through_blobs", () => throughBlobs(net), 150000);
 }

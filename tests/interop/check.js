@@ -68,7 +68,8 @@ export class Results {
             console.log(`ok ${name}`);
         } catch (e) {
             this.failed++;
-            console.log(`FAILED ${name}: ${oneLine(e.message || String(e))}`);
+            const cause = e.cause ? ` (${e.cause.message || e.cause.code})` : "";
+            console.log(`FAILED ${name}: ${oneLine((e.message || String(e)) + cause)}`);
             if (!(e instanceof Failure) && process.env.VERBOSE) {
                 console.log(e.stack);
             }
