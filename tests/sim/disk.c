@@ -207,6 +207,9 @@ void disk_turn(struct sim *s, struct node *n)
     if (end > s->now || d->back) {
         d->busy_us = end;
         at(s, n, SIM_DISK_DONE, end);
+        if (d->doomed) {
+            at(s, n, SIM_DOOM, s->now + dice_below(&d->dice, end - s->now));
+        }
     } else {
         drain(s, n);
     }
@@ -233,6 +236,14 @@ void disk_done(struct sim *s, struct node *n)
     }
     if (n->life == life) {
         poke(s, n);
+    }
+}
+
+void disk_doom(struct sim *s, struct node *n)
+{
+    if (n->disk.doomed) {
+        account_mark(s->account, MARK_CRASH_IN_WRITE);
+        node_crash(s, n, dice_chance(&n->disk.dice, 500) ? LOSE_SOME : LOSE_UNSYNCED);
     }
 }
 

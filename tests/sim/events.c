@@ -77,6 +77,9 @@ static void node_event(struct sim *s, struct sim_event *e)
     case SIM_BODY:
         node_body(s, n, e->block);
         break;
+    case SIM_DOOM:
+        disk_doom(s, n);
+        break;
     default:
         break;
     }

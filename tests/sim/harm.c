@@ -7,8 +7,16 @@ static void down(struct sim *s, struct node *n, enum disk_loss loss)
     n->downs++;
 }
 
+/* With its next write, if that comes before the end. */
+static void doom(struct node *n)
+{
+    n->downs++;
+    n->disk.doomed = n->up;
+}
+
 static void up_again(struct sim *s, struct node *n)
 {
+    n->disk.doomed = false;
     if (n->downs > 0 && --n->downs > 0) {
         return;
     }
@@ -186,12 +194,15 @@ static void of_process(struct sim *s, const struct harm *h, bool begin)
     switch ((int)h->kind) {
     case HARM_KILL:
     case HARM_POWER:
+        if (begin) {
+            down(s, n, h->kind == HARM_KILL ? LOSE_LITTLE : LOSE_UNSYNCED);
+        } else {
+            up_again(s, n);
+        }
+        break;
     case HARM_TORN:
         if (begin) {
-            down(s, n,
-                 h->kind == HARM_KILL    ? LOSE_LITTLE
-                 : h->kind == HARM_POWER ? LOSE_UNSYNCED
-                                         : LOSE_SOME);
+            doom(n);
         } else {
             up_again(s, n);
         }

@@ -63,7 +63,7 @@ static int64_t file_size(void *ctx, int fd)
     return (int64_t)m->file[fd].size;
 }
 
-static void size_up(struct media_file *f, uint64_t n)
+void media_size_up(struct media_file *f, uint64_t n)
 {
     if (n > f->cap) {
         f->bytes = realloc(f->bytes, n);
@@ -83,7 +83,7 @@ static int file_resize(void *ctx, int fd, uint64_t n)
 {
     struct media *m = ctx;
     struct media_file *f = &m->file[fd];
-    size_up(f, n);
+    media_size_up(f, n);
     f->size = n;
     return m->dead ? -1 : 0;
 }
@@ -152,7 +152,7 @@ static ssize_t file_write(void *ctx, int fd, const void *p, size_t n, uint64_t a
         m->record_us = m->log_us; /* the second one of a turn comes after the batch */
     }
     keep_write(m, f, fd, at, n);
-    size_up(f, at + n);
+    media_size_up(f, at + n);
     memcpy(f->bytes + at, p, n);
     memcpy(f->write[f->writes - 1].bytes, p, n);
     return (ssize_t)n;
@@ -246,7 +246,7 @@ void media_init(struct media *m, struct dice *dice)
                         .tables.first = 1};
 }
 
-static void forget_writes(struct media_file *f, uint32_t n)
+void media_forget_writes(struct media_file *f, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
         free(f->write[i].bytes);
@@ -260,7 +260,7 @@ static void forget_writes(struct media_file *f, uint32_t n)
 void media_wipe_file(struct media *m, enum media_file_name name)
 {
     struct media_file *f = &m->file[name];
-    forget_writes(f, f->writes);
+    media_forget_writes(f, f->writes);
     free(f->write);
     free(f->bytes);
     *f = (struct media_file){0};
@@ -291,7 +291,7 @@ void media_begin(struct media *m, uint64_t now, uint64_t wall)
         while (over < f->writes && f->write[over].durable_us <= now) {
             over++;
         }
-        forget_writes(f, over);
+        media_forget_writes(f, over);
     }
     if (m->tables.flush_done_us != 0 && m->tables.flush_done_us <= now) {
         media_tables_durable(&m->tables, m->tables.flush_upto);
@@ -307,97 +307,10 @@ uint64_t media_end(const struct media *m)
 void media_settle(struct media *m)
 {
     for (int i = 0; i < MEDIA_FILES; i++) {
-        forget_writes(&m->file[i], m->file[i].writes);
+        media_forget_writes(&m->file[i], m->file[i].writes);
     }
     if (m->tables.flush_done_us != 0) {
         media_tables_durable(&m->tables, m->tables.flush_upto);
         m->tables.flush_done_us = 0;
     }
-}
-
-/* ---- a crash --------------------------------------------------------------------------------- */
-
-static void take_back(struct media_file *f, const struct media_write *w)
-{
-    memcpy(f->bytes + w->at, w->bytes + w->n, w->n);
-    f->size = w->old_size;
-}
-
-static void put_sectors(struct media *m, struct media_file *f, const struct media_write *w)
-{
-    bool whole = dice_chance(m->dice, 400);
-    for (uint64_t at = w->at; at < w->at + w->n;) {
-        uint64_t next = (at / MEDIA_SECTOR + 1) * MEDIA_SECTOR;
-        next = next < w->at + w->n ? next : w->at + w->n;
-        if (whole || dice_chance(m->dice, 500)) {
-            size_up(f, next);
-            memcpy(f->bytes + at, w->bytes + (at - w->at), next - at);
-        }
-        at = next;
-    }
-}
-
-/* Power fails: all that is not durable is in doubt, later writes no more than earlier ones. */
-static void lose(struct media *m, struct media_file *f, uint64_t now, bool some)
-{
-    uint32_t first = f->writes;
-    while (first > 0 && f->write[first - 1].durable_us > now) {
-        take_back(f, &f->write[--first]);
-    }
-    for (uint32_t i = first; some && i < f->writes; i++) {
-        if (dice_chance(m->dice, 700)) {
-            put_sectors(m, f, &f->write[i]);
-        }
-    }
-}
-
-void media_crash(struct media *m, uint64_t now, enum media_loss loss)
-{
-    for (int i = 0; i < MEDIA_FILES; i++) {
-        struct media_file *f = &m->file[i];
-        while (f->writes > 0 && f->write[f->writes - 1].issued_us > now) {
-            take_back(f, &f->write[f->writes - 1]);
-            free(f->write[--f->writes].bytes);
-        }
-        if (loss != MEDIA_LOSE_PROCESS) {
-            lose(m, f, now, loss == MEDIA_LOSE_SOME);
-        }
-        forget_writes(f, f->writes);
-    }
-    media_tables_crash(m, now);
-}
-
-/* ---- copies and decay ------------------------------------------------------------------------ */
-
-void media_clone(struct media *to, const struct media *from, uint64_t now)
-{
-    for (int i = 0; i < MEDIA_FILES; i++) {
-        struct media_file *f = &to->file[i];
-        const struct media_file *of = &from->file[i];
-        f->made = of->made;
-        size_up(f, of->size);
-        if (of->size > 0) {
-            memcpy(f->bytes, of->bytes, of->size);
-        }
-        for (uint32_t k = of->writes; k-- > 0 && of->write[k].issued_us > now;) {
-            take_back(f, &of->write[k]);
-        }
-    }
-    media_tables_clone(&to->tables, &from->tables);
-    media_tables_crash(to, now);
-}
-
-bool media_flip(struct media *m, uint64_t where)
-{
-    uint32_t place = (uint32_t)(where % (MEDIA_FILES + 1));
-    where /= MEDIA_FILES + 1;
-    if (place == MEDIA_FILES) {
-        return media_tables_flip(&m->tables);
-    }
-    struct media_file *f = &m->file[place];
-    if (f->size == 0) {
-        return false;
-    }
-    f->bytes[where / 8 % f->size] ^= (uint8_t)(1u << where % 8);
-    return true;
 }

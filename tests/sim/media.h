@@ -12,7 +12,7 @@
 #include "storage/kv.h"
 #include "tests/sim/dice.h"
 
-enum { MEDIA_LOG_BYTES = 131072, MEDIA_SECTOR = 512, MEDIA_FAMILIES = 8 };
+enum { MEDIA_LOG_BYTES = 65536, MEDIA_SECTOR = 512, MEDIA_FAMILIES = 8 };
 enum media_file_name { MEDIA_SAFETY, MEDIA_REDO_0, MEDIA_REDO_1, MEDIA_FILES };
 /* A process that dies; power that fails, with what the disk had not synced lost, or in part. */
 enum media_loss { MEDIA_LOSE_PROCESS, MEDIA_LOSE_UNSYNCED, MEDIA_LOSE_SOME };
@@ -90,6 +90,10 @@ void media_crash(struct media *m, uint64_t now_us, enum media_loss loss);
 void media_clone(struct media *to, const struct media *from, uint64_t now_us);
 /* False: there is no byte to flip. `where` chooses. */
 bool media_flip(struct media *m, uint64_t where);
+
+/* Inside: media.c, media_crash.c. */
+void media_size_up(struct media_file *f, uint64_t n);
+void media_forget_writes(struct media_file *f, uint32_t n);
 
 /* tables.c */
 /* As kv_redo_open, on the media given to media_use: the room's own log, in front of this store. */

@@ -89,6 +89,7 @@ static void heal_node(struct sim *s, struct node *n)
 {
     n->downs = n->errors = n->disagreements = n->drains = n->leaves = 0;
     n->crash_after = 0;
+    n->disk.doomed = false;
     n->disk.sync_us = s->plan->sync_us;
     n->slow_client_us = 0;
     n->wall_off_ms = 0;

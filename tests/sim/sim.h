@@ -75,6 +75,7 @@ struct disk {
     bool made, made_anew;   /* the next start makes a new one, for a key that is a member already */
     bool unsure;            /* replaced or flipped since the room was closed */
     bool own_amnesia, copy_amnesia; /* it may find that it has lost its journal */
+    bool doomed; /* the power fails in the middle of its next write */
     bool poked, told, back; /* a turn is asked for; EVENT_WRITE_FAILED was given; it writes again */
     uint64_t busy_us, due_us;
     uint64_t tidied; /* the journal was pruned up to this slot */
@@ -144,6 +145,7 @@ enum sim_event_kind {
     SIM_TICK,
     SIM_DISK,
     SIM_DISK_DONE,
+    SIM_DOOM,
     SIM_EXECUTED,
     SIM_BUILT,
     SIM_PEER_UP,
@@ -286,6 +288,7 @@ void disk_free(struct node *n);
 void disk_begin(struct sim *s, struct node *n); /* something happens to its room now */
 void disk_turn(struct sim *s, struct node *n);
 void disk_done(struct sim *s, struct node *n);
+void disk_doom(struct sim *s, struct node *n);
 void disk_write(struct sim *s, struct node *n, const struct effect *e);
 void disk_block(struct sim *s, struct node *n, uint32_t block);
 void disk_body(struct sim *s, struct node *n, uint32_t block);
@@ -307,7 +310,9 @@ void disk_copy(struct sim *s, struct node *n);
 void disk_restore_copy(struct sim *s, struct node *n);
 void disk_blank(struct sim *s, struct node *n);
 void disk_flip(struct sim *s, struct node *n, uint64_t where);
-/* restart.c: what a start finds, and its way back into the core. */
+/* found.c: what a start finds takes the place of what was remembered. */
+void disk_found(struct sim *s, struct node *n);
+/* restart.c */
 void disk_verdict(struct sim *s, struct node *n, struct core_config *config);
 void disk_restore(struct sim *s, struct node *n);
 
