@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "consensus/core.h"
 #include "tests/fuzz/core_act.h"
 
 enum { MEMBER_1 = 1 << 4, OBSERVER = 8 };
@@ -105,6 +106,35 @@ static void blocks(void **state)
     }
     core_get_view(r.core, &v);
     assert_int_equal(v.blocks, 5);
+}
+
+/* What a disk gives back damaged is refused, or judged like what a stranger says. */
+static void damaged(void **state)
+{
+    (void)state;
+    static uint8_t system[LIMIT_SYSTEM_BYTES + 1];
+    static uint8_t bench[BENCH_BYTES];
+    const struct block_head *one = block_at(&r.block[0].head, 1, 0);
+    struct block_head bad = *one;
+    struct core_restored_final f = {.head = &bad, .bench = bench, .bench_len = sizeof bench};
+    bad.system = bytes_of(system, sizeof system);
+    assert_int_equal(core_restore_final(r.core, &f), ERR_INVARIANT);
+    core_run_again(&r);
+    assert_int_equal(core_restore_block(r.core, &bad, true), ERR_BUSY);
+    core_run_again(&r);
+    f.head = one;
+    bench[16] = 2; /* neither true nor false */
+    assert_int_equal(core_restore_final(r.core, &f), ERR_CORRUPT);
+    for (int i = 0; i < 3; i++) {
+        core_run_again(&r);
+        bad = *one;
+        bad.header.epoch += i == 1;
+        bad.hash = header_hash(&bad.header);
+        bad.system = i == 2 ? bytes_of(system, 8) : one->system;
+        assert_int_equal(core_restore_block(r.core, &bad, true), OK);
+        core_start(r.core, r.now_us, &r.out);
+        assert_int_equal(block_find(r.core, &bad.hash)->form, i == 0 ? FORM_VALID : FORM_INVALID);
+    }
 }
 
 /* More than the core keeps: the rest stays on the disk, and the start goes on. */
@@ -262,6 +292,7 @@ int main(void)
         TEST(configurations),
         TEST(final_block),
         TEST(blocks),
+        TEST(damaged),
         TEST(too_many),
         TEST(certificates),
         TEST(certificates_of_the_past),

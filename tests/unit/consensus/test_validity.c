@@ -223,12 +223,20 @@ static bool accepts_section(const uint8_t *system, size_t n)
     return notarized(&head.hash);
 }
 
+static const struct skipped_turn both_turns[] = {{0, 1}, {1, TURN_SLOTS + 1}};
+
+static size_t encode_skips(uint8_t out[256], const struct skipped_turn *list, size_t n)
+{
+    size_t used = 0;
+    struct system_parts parts = {.skipped = list, .skipped_n = n};
+    assert_int_equal(system_encode(out, 256, &used, &parts), OK);
+    return used;
+}
+
 static bool accepts_skips(const struct skipped_turn *list, size_t n)
 {
     uint8_t system[256];
-    size_t used = 0;
-    struct system_parts parts = {.skipped = list, .skipped_n = n};
-    assert_int_equal(system_encode(system, sizeof system, &used, &parts), OK);
+    size_t used = encode_skips(system, list, n);
     return accepts_section(system, used);
 }
 
@@ -246,9 +254,8 @@ static void skipped_turns(void **state)
         {{{0, 1}, {1, TURN_SLOTS}}, 2},                               /* below its turn */
         {{{0, 2}, {1, TURN_SLOTS + 1}}, 2}, /* slot 1 is not void then */
     };
-    const struct skipped_turn right[] = {{0, 1}, {1, TURN_SLOTS + 1}};
-    assert_true(accepts_skips(right, 2));
-    assert_false(accepts_skips(right, 0));
+    assert_true(accepts_skips(both_turns, 2));
+    assert_false(accepts_skips(both_turns, 0));
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         if (accepts_skips(bad[i].list, bad[i].n)) {
             fail_msg("list %zu is taken", i);
@@ -263,6 +270,18 @@ static void sections_that_are_none(void **state)
     static const uint8_t garbage[] = {0xc2, 0x01};
     assert_false(accepts_section(garbage, sizeof garbage));
     assert_false(accepts_section(garbage, 0));
+}
+
+/* The last item of a section is the record of an epoch: there is none in this version. */
+static void a_record_of_an_epoch(void **state)
+{
+    (void)state;
+    uint8_t system[256];
+    size_t n = encode_skips(system, both_turns, 2);
+    assert_true(accepts_section(system, n));
+    assert_int_equal(system[n - 1], 0x80); /* RLP: nothing */
+    system[n - 1] = 0x01;
+    assert_false(accepts_section(system, n));
 }
 
 static void a_skip_inside_a_turn(struct block_head *h)
@@ -348,6 +367,7 @@ int main(void)
                                        cmocka_unit_test(empty_blocks),
                                        cmocka_unit_test(skipped_turns),
                                        cmocka_unit_test(sections_that_are_none),
+                                       cmocka_unit_test(a_record_of_an_epoch),
                                        cmocka_unit_test(nothing_is_skipped_inside_a_turn),
                                        cmocka_unit_test(a_parent_that_comes_later),
                                        cmocka_unit_test(certified_but_invalid)};
