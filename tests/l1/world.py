@@ -43,7 +43,11 @@ class Anvil:
     def __init__(self):
         self.home = tempfile.mkdtemp(prefix="baton-l1-")
         self.start()
-        wait(self.answers, "anvil")
+        try:
+            wait(self.answers, "anvil")
+        except Failed:
+            self.close()
+            raise
 
     def start(self):
         self.port = free_port()

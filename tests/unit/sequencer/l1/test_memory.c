@@ -125,7 +125,7 @@ static bool play(uv_loop_t *loop, struct server *s, const struct chain *c, long 
     const char *urls[] = {url};
     struct round r = {.head = c->n - 1};
     snprintf(url, sizeof url, "http://127.0.0.1:%d", s->port);
-    struct l1_options o = {.rpc = urls, .rpc_n = 1, .chain_id = 900, .poll_ms = 10, .total_ms = 200,
+    struct l1_options o = {.rpc = urls, .rpc_n = 1, .chain_id = 900, .poll_ms = 10, .total_ms = 500,
                            .probe_ms = 20, .grace_ms = 10, .on_view = on_view, .arg = &r};
     left = k;
     if (l1_client_open(&r.client, loop, &o) != OK) {
