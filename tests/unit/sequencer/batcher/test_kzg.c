@@ -2,6 +2,7 @@
  * what is no blob, and what belongs to another one. */
 #include "kit.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include <openssl/evp.h>
@@ -143,6 +144,44 @@ static void no_blob(void **state)
     close_vector(&x);
 }
 
+/* One set-up, several threads. */
+struct job {
+    const uint8_t *blob;
+    uint8_t commitment[KZG_BYTES];
+    uint8_t proof[KZG_BYTES];
+    enum err e;
+};
+
+static void *work(void *arg)
+{
+    struct job *j = arg;
+    j->e = kzg_commit(kzg, j->commitment, j->blob);
+    if (j->e == OK) {
+        j->e = kzg_prove(kzg, j->proof, j->blob, j->commitment);
+    }
+    return NULL;
+}
+
+static void on_threads(void **state)
+{
+    (void)state;
+    struct vector x;
+    pthread_t thread[3];
+    struct job job[3];
+    open_vector(&x);
+    for (size_t i = 0; i < 3; i++) {
+        job[i].blob = x.blob;
+        assert_int_equal(pthread_create(&thread[i], NULL, work, &job[i]), 0);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(pthread_join(thread[i], NULL), 0);
+        assert_int_equal(job[i].e, OK);
+        assert_memory_equal(job[i].commitment, x.commitment.p, KZG_BYTES);
+        assert_memory_equal(job[i].proof, x.proof.p, KZG_BYTES);
+    }
+    close_vector(&x);
+}
+
 static int load_once(void **state)
 {
     (void)state;
@@ -172,6 +211,7 @@ int main(void)
         cmocka_unit_test(zero_blob),
         cmocka_unit_test(another_blob_is_found_out),
         cmocka_unit_test(no_blob),
+        cmocka_unit_test(on_threads),
     };
     const struct CMUnitTest without[] = {cmocka_unit_test(not_built_in)};
     return kzg_is_built_in() ? cmocka_run_group_tests(tests, load_once, unload)
