@@ -13,6 +13,10 @@
  * L2 blocks hold nothing of the L1: when that reorgs, publication is undone, never a block. A
  * segment that begins below the safe head counts for what lies above it.
  *
+ * One epoch, that of the setup: an envelope that names another, or another as the next, proves
+ * nothing. A payload of calldata is one transaction; what does not fit is posted in blobs or in
+ * smaller segments (any run of blocks that ends with a certified one counts).
+ *
  * Pure but for memory and what the setup's functions do. One thread at a time; a push may take as
  * long as executing a segment does: not the loop thread. Errors: enum derive_step. */
 #ifndef SEQUENCER_BATCHER_DERIVE_H

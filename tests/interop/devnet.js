@@ -22,9 +22,10 @@ function isFree(port) {
     });
 }
 
-// Below 10700: peers listen 22000 above, and the kernel hands out ports from 32768 on.
+// Below 10700: peers listen 22000 above, and the kernel hands out ports from 32768 on. `fetch` refuses
+// port 10080 whoever listens there.
 async function freeBase() {
-    const bases = Array.from({ length: 35 }, (_, i) => 10000 + 20 * i);
+    const bases = Array.from({ length: 35 }, (_, i) => 10000 + 20 * i).filter(b => b !== 10080);
     for (let left = bases.length; left > 0; left--) {
         const [base] = bases.splice(Math.floor(Math.random() * left), 1);
         const ports = [0, 1000, 22000].flatMap(far =>
