@@ -359,6 +359,28 @@ static void readiness_by_rule(void **state)
     }
 }
 
+/* A benched member's return that is not signed: the next leader looks, and bans who sent it. */
+static void a_forged_return(void **state)
+{
+    (void)state;
+    struct stage s = before_a_turn_of_z();
+    struct message m = {.kind = MSG_NOTICES, .u.notices = {.has_ready = true}};
+    uint64_t bans = world_bans(s.w);
+    uint64_t carried = world_carried(s.w, 0);
+    world_possess(s.w, s.z, false);
+    world_possess(s.w, 0, true);
+    m.u.notices.ready = good_notice(&s);
+    m.u.notices.ready.signature.b[40] ^= 1;
+    for (int a = 1; a < 7; a++) {
+        world_send(s.w, 0, a, &m);
+    }
+    world_run(s.w, 3000 * MS);
+    assert_true(world_bans(s.w) > bans);
+    assert_int_equal(world_carried(s.w, 0), carried);
+    assert_int_equal(world_view(s.w, 1).benched & 1, 1);
+    world_free(s.w);
+}
+
 static void leaves_by_rule(void **state)
 {
     (void)state;
@@ -442,6 +464,7 @@ int main(void)
         cmocka_unit_test(a_caught_member_leads_no_more),
         cmocka_unit_test(every_kind_counts),
         cmocka_unit_test(readiness_by_rule),
+        cmocka_unit_test(a_forged_return),
         cmocka_unit_test(leaves_by_rule),
         cmocka_unit_test(evidence_by_rule),
         cmocka_unit_test(anothers_notice_is_refused),
