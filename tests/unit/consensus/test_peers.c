@@ -358,8 +358,9 @@ static void certificates_that_exclude_each_other(void **state)
 {
     (void)state;
     say_certificate(0, core_run_certificate(&r, VOTE_FINALIZE, 2, one));
-    struct certificate c[2] = {core_run_certificate(&r, VOTE_SKIP, 1, one),
-                               core_run_certificate(&r, VOTE_SKIP, 2, one)};
+    struct certificate c[2];
+    c[0] = core_run_certificate(&r, VOTE_SKIP, 1, one);
+    c[1] = core_run_certificate(&r, VOTE_SKIP, 2, one);
     struct message m = {.kind = MSG_BUNDLE, .u.bundle = {.cert = c, .certs = 2}};
     hear(0, &m);
     uint32_t alarms = 0;
@@ -404,8 +405,9 @@ static void blocks_of_one_slot(void **state)
         say_vote(i, MSG_VOTES, core_run_vote(&r, i, VOTE_NOTARIZE, SLOT, &head[1]));
         say_vote(i, MSG_VOTES, core_run_vote(&r, i, VOTE_FINALIZE, SLOT, &head[2]));
     }
-    struct certificate c[2] = {core_run_certificate(&r, VOTE_NOTARIZE, SLOT, &head[3]),
-                               core_run_certificate(&r, VOTE_FINALIZE, SLOT, &head[4])};
+    struct certificate c[2];
+    c[0] = core_run_certificate(&r, VOTE_NOTARIZE, SLOT, &head[3]);
+    c[1] = core_run_certificate(&r, VOTE_FINALIZE, SLOT, &head[4]);
     struct message m = {.kind = MSG_BUNDLE};
     m.u.bundle = (struct bundle){.cert = c, .certs = 2, .head = head, .heads = 5};
     hear(2, &m);
