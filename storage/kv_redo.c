@@ -147,6 +147,7 @@ static enum err apply_copy(struct redo *r, const struct kv_put *puts, size_t n, 
  * taken by a record of nothing. */
 static enum err append_large(struct redo *r, const struct kv_put *puts, size_t n)
 {
+    TRY(sync_log(r));
     TRY(apply_copy(r, puts, n, r->sequence + 1));
     TRY(r->inner.flush(r->inner.ctx));
     return write_record(r, NULL, 0);
@@ -369,6 +370,16 @@ static enum err open_files(struct redo *r, const char *path)
     return OK;
 }
 
+/* What a killed process wrote is there to be read, and need not be durable yet: it must be before
+ * the families are flushed one by one (see above). */
+static enum err sync_files(struct redo *r)
+{
+    for (int i = 0; i < FILES; i++) {
+        TRY(redo_file_sync(&r->file[i]));
+    }
+    return OK;
+}
+
 /* All that the log holds goes into durable tables, so that it begins anew. */
 static enum err start(struct redo *r, const char *path)
 {
@@ -377,6 +388,7 @@ static enum err start(struct redo *r, const char *path)
         TRY(read_position(r, family));
     }
     TRY(replay(r));
+    TRY(sync_files(r));
     TRY(r->inner.flush(r->inner.ctx));
     if (!r->base.threads) {
         return OK;

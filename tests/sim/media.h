@@ -60,6 +60,7 @@ struct media_tables {
     uint32_t issued_n, issued_cap;
     uint64_t first, commits; /* commits run from 1; those below `first` are durable */
     uint64_t flush_upto, flush_from_us, flush_done_us; /* the last flush; 0: over */
+    bool flush_whole; /* it takes all families at one point */
 };
 
 struct media {

@@ -131,6 +131,7 @@ static enum err tables_flush(void *ctx)
     t->flush_from_us = m->log_us;
     m->log_us += 2 * m->sync_us + dice_below(m->dice, 2 * m->sync_us + 1);
     t->flush_done_us = m->log_us;
+    t->flush_whole = false;
     return OK;
 }
 
@@ -221,10 +222,13 @@ static enum err tables_erase_range(void *ctx, uint32_t family, struct bytes from
     return OK;
 }
 
-/* RocksDB writes its tables when it is closed, if it can. */
+/* RocksDB writes its tables when it is closed, if it can, and then all families at one point. */
 static void tables_close(void *ctx)
 {
-    (void)tables_flush(ctx);
+    struct media *m = ctx;
+    if (tables_flush(ctx) == OK) {
+        m->tables.flush_whole = true;
+    }
 }
 
 static enum err open_tables(struct kv *out, const char *path, bool create,
@@ -294,10 +298,11 @@ static void choose(struct media *m, uint64_t now_us, uint64_t keep[MEDIA_FAMILIE
         issued++;
     }
     uint64_t upto = t->first - 1 + dice_below(m->dice, (uint64_t)issued + 1);
+    bool flushing = t->flush_done_us > now_us && t->flush_from_us <= now_us;
+    bool over = false;
     for (int i = 0; i < MEDIA_FAMILIES; i++) {
-        bool flushing = t->flush_done_us > now_us && t->flush_from_us <= now_us;
-        keep[i] = flushing && upto < t->flush_upto && dice_chance(m->dice, 500) ? t->flush_upto
-                                                                                : upto;
+        over = i > 0 && t->flush_whole ? over : dice_chance(m->dice, 500);
+        keep[i] = flushing && upto < t->flush_upto && over ? t->flush_upto : upto;
     }
 }
 
@@ -354,6 +359,7 @@ void media_tables_clone(struct media_tables *to, const struct media_tables *from
     to->flush_upto = from->flush_upto;
     to->flush_from_us = from->flush_from_us;
     to->flush_done_us = from->flush_done_us;
+    to->flush_whole = from->flush_whole;
     to->issued_us = media_grow(NULL, &to->issued_cap, from->issued_n + 1, sizeof *to->issued_us);
     to->issued_n = from->issued_n;
     if (from->issued_n > 0) {
