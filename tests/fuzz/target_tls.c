@@ -1,8 +1,8 @@
 /* Seven inputs of eight: a server that hears the input itself; of two bytes, the first 0xf6: a
- * stranger's engine (tls_stranger.h). The others: two TLS engines and a wire that the input owns: it says how much crosses at a time, what
- * is said inside, and where bytes are changed, lost or added. Whatever happens, what comes out at
- * one end is the beginning of what went in at the other, and both ends that finish share one
- * exporter. */
+ * stranger's engine (tls_stranger.h). The others: two TLS engines and a wire that the input owns: it
+ * says how much crosses at a time, what is said inside, and where bytes are changed, lost or added.
+ * Whatever happens, what comes out at one end is the beginning of what went in at the other, and
+ * both ends that finish share one exporter. */
 #include "p2p/tls.h"
 
 #include "tests/fuzz/fuzz.h"
