@@ -20,6 +20,8 @@ struct kv_iter;
 
 struct kv {
     void *ctx;
+    /* Power that fails may tear a larger batch between families; 0: no batch. */
+    size_t batch_bytes;
     /* All or nothing. `sync`: durable on return, with all batches before it; with n = 0 it only
      * makes durable what came before. */
     enum err (*commit)(void *ctx, const struct kv_put *puts, size_t n, bool sync);

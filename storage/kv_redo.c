@@ -442,6 +442,7 @@ enum err kv_redo_open_on(struct kv *out, const struct kv_redo_base *base, const 
     }
     *out = r->inner; /* iterators are the store's own */
     out->ctx = r;
+    out->batch_bytes = base->log_bytes / 2;
     out->commit = redo_commit;
     out->flush = redo_flush;
     out->explain = redo_explain;

@@ -140,6 +140,28 @@ static enum err fault(struct writer *w)
     return fail ? ERR_NO_SPACE : OK;
 }
 
+/* In one batch, or in several where that would be too large to be kept whole; an op is never torn,
+ * and what is lost of several is the last of them. */
+static enum err round_commit(const struct writer *w, const struct round *r)
+{
+    size_t from = 0;
+    size_t to = 0;
+    size_t bytes = 0;
+    for (const struct op *op = w->held.first; op != NULL; op = op->next) {
+        if (op->committed) {
+            continue;
+        }
+        if (to > from && w->kv->batch_bytes > 0 && bytes + op_bytes(op) > w->kv->batch_bytes) {
+            TRY(w->kv->commit(w->kv->ctx, r->put + from, to - from, false));
+            from = to;
+            bytes = 0;
+        }
+        to += op->puts;
+        bytes += op_bytes(op);
+    }
+    return w->kv->commit(w->kv->ctx, r->put + from, to - from, r->sync);
+}
+
 static enum err round_write(struct writer *w, const struct round *r)
 {
     TRY(fault(w));
@@ -149,7 +171,7 @@ static enum err round_write(struct writer *w, const struct round *r)
     }
     enum err journal = OK;
     if (r->puts > 0 || r->sync) {
-        journal = w->kv->commit(w->kv->ctx, r->put, r->puts, r->sync);
+        journal = round_commit(w, r);
     }
     enum err record = second ? second_wait(&w->second) : OK;
     TRY(journal);

@@ -126,6 +126,9 @@ static void step_durable(struct sim *s, struct node *n, const struct disk_step *
     }
     if (t->cleared) {
         n->disk.amnesiac = n->disk.own_amnesia = false;
+        for (const struct disk_step *k = t + 1; k < n->disk.step + n->disk.steps; k++) {
+            n->disk.own_amnesia |= k->amnesiac; /* found again meanwhile */
+        }
         account_mark(s->account, MARK_CLEARED);
     }
     for (uint32_t i = 0; i < t->votes; i++) {
@@ -336,7 +339,13 @@ void disk_write(struct sim *s, struct node *n, const struct effect *e)
                                       .certs = t->certs};
     d->written = t->sequence;
     d->own_amnesia |= t->amnesiac;
-    submitted(s, n, storage_submit_step(d->room, &step, e->u.persist.sync), "a step");
+    enum err err = storage_submit_step(d->room, &step, e->u.persist.sync);
+    if (err == ERR_REFUSED && sim_lies(s, n->member)) {
+        disk_free_step(&d->step[--d->steps]);
+        n->crash_after = 1; /* a bent core signs as an amnesiac: its node ends there */
+        return;
+    }
+    submitted(s, n, err, "a step");
 }
 
 /* ---- what rides with the next step

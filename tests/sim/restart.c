@@ -72,7 +72,7 @@ void disk_verdict(struct sim *s, struct node *n, struct core_config *config)
     if (s->end != SIM_PASS) {
         return;
     }
-    if (verdict == STORAGE_AMNESIAC && !d->own_amnesia) {
+    if (verdict == STORAGE_AMNESIAC && !d->own_amnesia && !sim_lies(s, n->member)) {
         sim_fail(s, SIM_SAFETY, "member %d: an ordinary crash looks like a lost journal",
                  n->member);
     }
