@@ -14,7 +14,8 @@
 #include "sequencer/batcher/derive_memo.h"
 #include "sequencer/execution/ledger.h"
 
-enum { CHAIN = 41197, MEMBERS = 4, SEGMENTS = 3, BLOCKS = 3, MOST_TXS = 600, RAW = 256, LARGE = 1 << 22 };
+enum { CHAIN = 41197, MEMBERS = 4, SEGMENTS = 3, BLOCKS = 3, MOST_TXS = 480, RAW = 256 };
+enum { LARGE = 1 << 22 };
 #define START_MS UINT64_C(1700000000000)
 
 /* The second segment takes more than one blob. */
@@ -38,6 +39,7 @@ struct world {
     struct payload_info head;
     uint64_t nonce;
     struct posted posted[SEGMENTS];
+    size_t segments;
 };
 
 static struct kzg *kzg;
@@ -172,7 +174,7 @@ static void make_segment(struct world *w, size_t number)
     assert_int_equal(auth_encode(&p->envelope, a, p->time), OK);
 }
 
-static struct world *open_world(void)
+static struct world *open_world(size_t segments)
 {
     struct world *w = calloc(1, sizeof *w);
     assert_non_null(w);
@@ -181,15 +183,15 @@ static struct world *open_world(void)
     assert_int_equal(genesis_epoch_config(&w->config, &w->genesis, why, sizeof why), OK);
     w->chain = batch_chain_of(&w->genesis);
     ledger_head(w->ledger, &w->head);
-    for (size_t i = 0; i < SEGMENTS; i++) {
-        make_segment(w, i);
+    for (; w->segments < segments; w->segments++) {
+        make_segment(w, w->segments);
     }
     return w;
 }
 
 static void close_world(struct world *w)
 {
-    for (size_t i = 0; i < SEGMENTS; i++) {
+    for (size_t i = 0; i < w->segments; i++) {
         segment_free(&w->posted[i].segment);
         blob_posting_free(&w->posted[i].blobs);
         buffer_free(&w->posted[i].envelope);
@@ -330,7 +332,7 @@ static void expect_safe(const struct verifier *v, const struct world *w, size_t 
 static void there_and_back(void **state)
 {
     (void)state;
-    struct world *w = open_world();
+    struct world *w = open_world(SEGMENTS);
     struct verifier v;
     open_verifier(&v, w);
     assert_true(w->posted[1].blobs.blobs > 1);
@@ -358,7 +360,7 @@ static void there_and_back(void **state)
 static void a_bit_of_a_blob(void **state)
 {
     (void)state;
-    struct world *w = open_world();
+    struct world *w = open_world(1);
     struct verifier v;
     const struct posted *p = &w->posted[0];
     open_verifier(&v, w);
