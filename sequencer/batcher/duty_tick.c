@@ -204,24 +204,31 @@ static struct held *own_of(const struct duty *d, const struct duty_segment *s,
     return own;
 }
 
-/* `chain`: the segment before is on its way from our account. True: this one is. */
-static bool consider(const struct duty *d, const struct duty_segment *s, bool chain,
-                     const struct duty_view *v, struct duty_plan *out)
+/* From whose account the segment before is on its way, and this one is after consider; or NOBODY. */
+enum { NOBODY = -1 };
+
+static int consider(const struct duty *d, const struct duty_segment *s, int before,
+                    const struct duty_view *v, struct duty_plan *out)
 {
     struct held *own = own_of(d, s, v);
     struct held *it = duty_best(d, s, v);
     if (own != NULL && own->released) {
         share(d, own, v, out);
-        return true;
+        return d->cfg.self;
     }
     if (own != NULL && it == own) {
         share(d, own, v, out);
         if (is_shared(d, own, v)) {
             act(out, DUTY_RELEASE, s->no)->owner = d->cfg.self;
         }
-        return false; /* not sent yet: nothing may follow it */
+        return NOBODY; /* not sent yet: nothing may follow it */
     }
-    if (on_duty(d, s, chain, it, v)) {
+    /* After somebody else's, another account's transaction would come too early. */
+    bool ordered = s->no == d->next || (it != NULL && it->is.member == before);
+    if (it != NULL && !ordered) {
+        return NOBODY;
+    }
+    if (on_duty(d, s, before == d->cfg.self, it, v)) {
         if (it != NULL) {
             push(d, it, true, v, out);
         } else if (v->able && own == NULL) {
@@ -230,7 +237,7 @@ static bool consider(const struct duty *d, const struct duty_segment *s, bool ch
     } else if (it != NULL && v->head >= base_of(d, s) + d->cfg.takeover) {
         push(d, it, false, v, out);
     }
-    return false;
+    return it != NULL ? it->is.member : NOBODY;
 }
 
 /* ---- the tick ------------------------------------------------------------------------------------ */
@@ -290,11 +297,11 @@ void duty_tick(struct duty *d, const struct duty_view *v, struct duty_plan *out)
         d->next = d->segment[i].no;
         d->next_head = v->head;
     }
-    bool chain = false;
+    int before = NOBODY;
     bool unbroken = true;
     for (size_t n = 0; i < d->segments && n < d->cfg.inflight; i++, n++) {
         out->upto = unbroken ? d->segment[i].no + 1 : out->upto;
-        chain = consider(d, &d->segment[i], chain, v, out);
-        unbroken = unbroken && chain;
+        before = consider(d, &d->segment[i], before, v, out);
+        unbroken = unbroken && before == d->cfg.self;
     }
 }

@@ -417,6 +417,29 @@ static void test_no_chain_across_accounts(void **state)
     duty_free(b.d);
 }
 
+/* Nor is another's sent before its turn, unless the same account has the one before. */
+static void test_push_keeps_the_order(void **state)
+{
+    (void)state;
+    for (uint8_t second = 0; second <= 2; second += 2) {
+        struct bench b;
+        open_bench(&b);
+        add(&b, 0, 0);
+        add(&b, 1, 2);
+        hear(&b, 0, 0, 7, NOW);
+        hear(&b, 1, second, second == 0 ? 8 : 3, NOW);
+        b.v.leader = SELF;
+        struct duty_action a = need(&b, DUTY_PUSH);
+        assert_int_equal(a.segment, 0);
+        assert_int_equal(b.plan.n, second == 0 ? 2 : 1);
+        b.v.safe = 10;
+        b.v.head++;
+        a = need(&b, DUTY_PUSH);
+        assert_int_equal(a.segment, 1);
+        duty_free(b.d);
+    }
+}
+
 /* R8: what landed and was not derived is posted anew. */
 static void test_landed_for_nothing(void **state)
 {
@@ -559,6 +582,7 @@ int main(void)
         cmocka_unit_test(test_rather),
         cmocka_unit_test(test_chain),
         cmocka_unit_test(test_no_chain_across_accounts),
+        cmocka_unit_test(test_push_keeps_the_order),
         cmocka_unit_test(test_landed_for_nothing),
         cmocka_unit_test(test_states),
         cmocka_unit_test(test_a_reorg_brings_it_back),

@@ -137,6 +137,7 @@ struct sim_member {
     size_t stores;
     struct letter letter[MOST_LETTERS];
     size_t letters;
+    uint64_t last_at[MEMBERS]; /* of each sender: a connection keeps the order */
     struct stuck stuck[MOST_STUCK];
     size_t stucks;
     uint64_t ticked_ms;
