@@ -187,6 +187,21 @@ static void two_behind(void **state)
     check_amnesiac(r);
 }
 
+/* It was found while running, and the power went before the second record said so too. */
+static void marked_in_the_journal_alone(void **state)
+{
+    struct room *r = *state;
+    struct journal_step step = {.sequence = 3, .epoch = 3, .amnesiac = true};
+    room_open(r, true);
+    room_steps(r, 1, 2);
+    struct safety_record before = room_record(r);
+    assert_int_equal(storage_submit_step(r->s, &step, false), OK);
+    assert_int_equal(room_wait(r->s).err, OK);
+    room_close(r);
+    write_record(r, &before);
+    start_is(r, STORAGE_AMNESIAC);
+}
+
 static void one_behind_a_clean_record(void **state)
 {
     struct room *r = *state;
@@ -557,7 +572,7 @@ int main(int argc, char **argv)
     self = "/proc/self/exe";
     const struct CMUnitTest tests[] = {
         START(new_member), START(sequences_ascend_by_one), START(journal_ahead),
-        START(one_behind), START(first_step_torn), START(two_behind),
+        START(one_behind), START(first_step_torn), START(two_behind), START(marked_in_the_journal_alone),
         START(one_behind_a_clean_record), START(older_database_restored), START(record_missing),
         START(database_missing), START(database_made_again_beside_a_used_record),
         START(creation_cut_short), START(one_slot_damaged), START(both_slots_damaged),
