@@ -1,5 +1,6 @@
 """What looks for a planted bug: each has a `look` that says what it found, or None."""
 
+import glob
 import os
 import re
 import signal
@@ -29,8 +30,10 @@ class Unit:
     last = False  # does it look only where nobody else found anything?
     rooms = {"consensus": r"test_consensus_", "proto": r"proto_|test_consensus_",
              "storage": r"storage_|faults_storage|sequencer_node_", "sequencer": r"sequencer_"}
-    quick = re.compile(r"test_consensus_(bench|bundle|gates|peers|restore|sign|tally|validity)$")
-    long = re.compile(r"test_consensus_(bounds|failures|faults|notices|recovery|restart)$")
+    quick = re.compile(r"test_consensus_(amnesia|bench|bundle|gates|peers|restore|sign|tally|validity)$"
+                       r"|storage_start$")
+    long = re.compile(r"test_consensus_(bounds|failures|faults|notices|recovery|restart)$"
+                      r"|storage_crash$")
 
     def __init__(self, shop):
         self.tree = shop.units
@@ -59,7 +62,7 @@ class LongUnit(Unit):
 
 
 class Simulator:
-    """tests/sim: faults and liars in virtual time, with its oracle; how many seeds it took."""
+    """tests/sim: faults and liars in virtual time, with its oracle: kept scripts, then how many seeds."""
 
     name = "simulator"
     last = False
@@ -67,11 +70,16 @@ class Simulator:
 
     def __init__(self, shop):
         self.tree, self.first, self.count = shop.tools, shop.first, shop.seeds
+        self.scripts = sorted(glob.glob(os.path.join(shop.root, "tests", "sim", "seeds", "*.script")))
 
     def look(self, planted, most=None):
         if room(planted.file) == "sequencer":
             return None
         program = planted.program(self.tree, "sim")
+        code, text = try_out([program, *self.scripts])
+        if code != 0:
+            script = re.search(r"^FAILED (.*)$", text, re.MULTILINE)
+            return f"a kept script: {script[1][:60] if script else 'a crash' if code else 'hangs'}"
         for first in range(self.first, self.first + (most or self.count), self.CHUNK):
             words = [program, "--seeds", str(self.CHUNK), "--first", str(first), "--jobs", "1"]
             code, text = try_out(words)
