@@ -2,6 +2,7 @@
  * long outages; and what a proposal must prove before it counts (N1, N4). */
 #include <string.h>
 
+#include "consensus/core.h"
 #include "tests/unit/consensus/world_internal.h"
 
 static uint64_t top_height(struct world *w, int n)
@@ -53,6 +54,27 @@ static void votes_for_passed_turns_take_no_room(void **state)
     assert_in_range(world_view(w, 0).records, 1, 150);
     world_filter(w, NULL, NULL);
     assert_true(world_until_final(w, top_height(w, 4) + 3, 120000 * MS));
+    world_free(w);
+}
+
+/* A liar's records far ahead leave room for all that the next deliveries need. */
+static void what_is_far_leaves_room_for_what_is_near(void **state)
+{
+    (void)state;
+    struct world_options o = world_defaults();
+    struct world *w = world_new(&o);
+    assert_true(world_until_final(w, 6, 30000 * MS));
+    struct core *c = w->member[0].core;
+    uint64_t root = c->block[c->root].head.header.slot;
+    uint64_t far = root + NEAR_SLOTS + 1;
+    uint64_t taken = 0;
+    while (slot_get(c, far + taken) != NULL) {
+        taken++;
+    }
+    assert_in_range(taken, LIMIT_CORE_RECORDS / 2, LIMIT_CORE_RECORDS - NEAR_RECORDS);
+    for (uint64_t slot = root + 1; slot <= root + NEAR_SLOTS; slot++) {
+        assert_non_null(slot_get(c, slot));
+    }
     world_free(w);
 }
 
@@ -211,6 +233,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(votes_for_passed_turns_take_no_room),
+        cmocka_unit_test(what_is_far_leaves_room_for_what_is_near),
         cmocka_unit_test(s33_late_joiner_far_behind),
         cmocka_unit_test(s33_ranges_that_come_late),
         cmocka_unit_test(junk_sections_do_not_stop_a_long_list_of_skips),

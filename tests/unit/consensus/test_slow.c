@@ -109,6 +109,49 @@ static void a_disk_that_stands_still(void **state)
     }
 }
 
+/* ---- T7 ------------------------------------------------------------------------------------------ */
+
+struct heard {
+    int leader;
+    uint64_t first, last; /* slots of the turn that it leads */
+    bool proposal;
+};
+
+static bool hears_proposals(void *arg, int from, int to, const struct message *m)
+{
+    struct heard *h = arg;
+    (void)to;
+    if (m->kind == MSG_PROPOSAL && from == h->leader) {
+        uint64_t slot = m->u.proposal.head.header.slot;
+        h->proposal = h->proposal || (slot >= h->first && slot <= h->last);
+    }
+    return false;
+}
+
+/* A leader that has not got PROPOSING of its turn on disk says nothing of the turn's blocks: after a
+ * crash it would not know that it did, and might propose others. */
+static void nothing_is_proposed_before_it_is_written(void **state)
+{
+    (void)state;
+    for (int slow = 0; slow < 2; slow++) {
+        struct world_options o = world_defaults();
+        struct world *w = world_new(&o);
+        assert_true(world_until_final(w, 6, 30000 * MS));
+        uint64_t turn = world_view(w, 0).turn + 2;
+        struct heard h = {.leader = world_leader(w, turn),
+                          .first = turn * o.turn_slots + 1,
+                          .last = (turn + 1) * o.turn_slots};
+        while (world_view(w, h.leader).slot + o.turn_slots < h.first) {
+            world_run(w, MS);
+        }
+        world_filter(w, hears_proposals, &h);
+        world_speed(w, h.leader, o.execute_us, o.build_us, slow ? 60000 * MS : o.sync_us);
+        world_run(w, 5 * 200 * MS);
+        assert_int_equal(h.proposal, !slow);
+        world_free(w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +160,7 @@ int main(void)
         cmocka_unit_test(slower_than_the_interval),
         cmocka_unit_test(a_disk_that_stands_still),
         cmocka_unit_test(no_slower_than_needed_afterwards),
+        cmocka_unit_test(nothing_is_proposed_before_it_is_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
