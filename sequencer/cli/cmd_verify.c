@@ -8,6 +8,7 @@
 #include "sequencer/cli/options.h"
 #include "sequencer/cli/verify.h"
 #include "sequencer/cli/verify_batches.h"
+#include "sequencer/cli/verify_l1.h"
 #include "sequencer/node/genesis_file.h"
 
 typedef enum err (*verify_fn)(struct header *target, const struct epoch_config *c,
@@ -15,6 +16,8 @@ typedef enum err (*verify_fn)(struct header *target, const struct epoch_config *
 
 struct verify_options {
     const char *genesis;
+    const char *beacon;
+    const char *l1_start;
     bool json;
 };
 
@@ -126,13 +129,19 @@ static int run_batches(struct verify_options *o, const char *dir)
         genesis_free(&g);
         return cli_fail(cli_exit_of(e), "verify: %s", *why != '\0' ? why : err_text(e));
     }
-    e = verify_batches(&seen, dir, &g, &config, progress, o, why, sizeof why);
+    bool url = strncmp(dir, "http://", 7) == 0 || strncmp(dir, "https://", 8) == 0;
+    const struct verify_l1_source source = {dir, o->beacon, o->l1_start};
+    e = url ? verify_l1(&seen, &source, &g, &config, progress, o, why, sizeof why)
+            : verify_batches(&seen, dir, &g, &config, progress, o, why, sizeof why);
     genesis_free(&g);
     if (e == OK) {
         report_batches(o, &seen);
         return CLI_DONE;
     }
-    return cli_fail(e == ERR_NOT_FOUND && seen.segments == 0 ? CLI_USAGE : CLI_FAILED,
+    int code = e == ERR_UNREACHABLE                            ? CLI_UNREACHABLE
+               : e == ERR_NOT_FOUND && seen.segments == 0 && !url ? CLI_USAGE
+                                                               : CLI_FAILED;
+    return cli_fail(code,
                     "verify: %s; what came before holds, up to block %" PRIu64,
                     *why != '\0' ? why : err_text(e), seen.head);
 }
@@ -143,12 +152,15 @@ int cmd_verify(int argc, char **argv)
     struct words words = {.n = 0};
     const struct option table[] = {
         {"genesis", OPTION_TEXT, &o.genesis, "FILE", 0, 0, "all that is trusted (genesis.json)"},
+        {"beacon", OPTION_TEXT, &o.beacon, "URL", 0, 0, "of an L1, for blobs (the same URL)"},
+        {"l1-start", OPTION_TEXT, &o.l1_start, "N:HASH", 0, 0,
+         "L1 block before the first batch (block 0)"},
         {"json", OPTION_FLAG, &o.json, "", 0, 0, "as JSON"},
     };
     const struct command_line line = {
-        "verify", "certificate FILE | receipt FILE | batches DIR [--genesis FILE]",
+        "verify", "certificate FILE | receipt FILE | batches DIR|L1-URL [--genesis FILE]",
         "Checks a document of baton_getCertificate or baton_getReceiptProof offline, or rebuilds the\n"
-        "chain from the batches in a folder. Exit code 1 and a sentence where it does not hold.",
+        "chain from the batches in a folder or on an L1. Exit code 1 and a sentence where it does not hold.",
         table, sizeof table / sizeof table[0]};
     int code = options_read(&line, argc, argv, &words);
     if (code >= 0) {
@@ -161,7 +173,7 @@ int cmd_verify(int argc, char **argv)
     bool certificate = strcmp(what, "certificate") == 0;
     if ((!certificate && strcmp(what, "receipt") != 0) || words.n != 2) {
         return cli_fail(CLI_USAGE, "verify: expected `certificate FILE`, `receipt FILE` or "
-                                   "`batches DIR`");
+                                   "`batches DIR|L1-URL`");
     }
     return run(&o, certificate ? verify_certificate : verify_receipt, words.word[1]);
 }

@@ -252,8 +252,12 @@ static int check(const struct devnet_options *o)
     uint64_t base = o->base_port != 0 ? o->base_port : 8545;
     uint64_t nodes = o->nodes != 0 ? o->nodes : 4;
     int code = only("el", o->el, "ledger", "the built-in ledger executes the blocks");
-    code = code < 0 ? only("l1", o->l1, "none", "nodes post into files") : code;
-    code = code < 0 ? only("da", o->da, "file", "no other data layer is built in") : code;
+    bool l1 = o->l1 != NULL && strcmp(o->l1, "none") != 0;
+    if (code < 0 && o->da != NULL && l1 == (strcmp(o->da, "file") == 0)) {
+        code = cli_fail(CLI_USAGE, "devnet: --da %s: %s", o->da,
+                        l1 ? "with an L1 it is calldata or blob"
+                           : "give --l1 anvil or --l1 URL beside it");
+    }
     if (code < 0 && base + DEVNET_P2P_PORT + nodes > UINT16_MAX) {
         code = cli_fail(CLI_USAGE,
                         "devnet: --base-port %llu: peers listen %d above it; expected "
@@ -283,8 +287,9 @@ int cmd_devnet(int argc, char **argv)
          "a block every block time, or when there is something to order"},
         {"chain-id", OPTION_NUMBER, &o->chain_id, "ID", 1, INT64_MAX, "(41197)"},
         {"el", OPTION_TEXT, &o->el, "KIND", 0, 0, "execution: ledger"},
-        {"l1", OPTION_TEXT, &o->l1, "KIND", 0, 0, "L1: none"},
-        {"da", OPTION_TEXT, &o->da, "KIND", 0, 0, "data layer: file"},
+        {"l1", OPTION_TEXT, &o->l1, "KIND", 0, 0, "L1: none, anvil or a JSON-RPC URL"},
+        {"da", OPTION_CHOICE, &o->da, "file|calldata|blob", 0, 0,
+         "where batches go: file without an L1, calldata or blob with one"},
         {"seal-interval", OPTION_DURATION, &o->seal_ms, "TIME", LIMIT_SEAL_MIN_MS,
          LIMIT_SEAL_MAX_MS, "a segment is closed at the latest then (10s)"},
         {"seed", OPTION_NUMBER, &o->seed, "N", 1, INT64_MAX, "same keys each time (1)"},

@@ -4,6 +4,7 @@
  *   devnet_processes  spawns the nodes, notices their ends, stops and restarts them
  *   devnet_watch      heads, takeovers and states of all nodes, as clients see them
  *   devnet_control    DIR/devnet.json and the socket that `baton chaos` talks to
+ *   devnet_l1         anvil, or the L1 behind a URL; pays the posters
  *   devnet_view       the first screen and the live view;  devnet_json: events as JSON lines
  *   devnet.c          options and the life cycle
  *
@@ -74,6 +75,8 @@ struct devnet_node {
     uint64_t safe;
     uint64_t batch_lag_ms;
     uint64_t batch_stage;
+    uint64_t l1_head;  /* 0: none */
+    double spent_eth;  /* by its poster, final on the L1 */
     bool asked; /* a status request is under way */
     char role[12];
 };
@@ -81,6 +84,16 @@ struct devnet_node {
 struct devnet_account {
     struct address address;
     struct secret_key key;
+};
+
+/* devnet_l1.c: the L1, where there is one. */
+struct devnet_l1 {
+    char rpc[4 * DEVNET_URL];
+    uint64_t chain_id;
+    char start[96]; /* number:hash of the block before the first batch */
+    struct address poster[LIMIT_MEMBERS];
+    uv_process_t process; /* anvil, */
+    int pid;              /* 0: not ours, or ended */
 };
 
 struct devnet_gap {
@@ -108,6 +121,7 @@ struct devnet {
     uint64_t taken[DEVNET_TAKEOVERS]; /* ring: turns whose takeover was told */
     uint64_t taken_n;
     int leader; /* of the last head; -1: none yet */
+    struct devnet_l1 l1;
 
     uv_pipe_t server;
     char socket[DEVNET_PATH];
@@ -154,6 +168,16 @@ void devnet_stop(struct devnet *d, int exit_code);
 /* Looks for SIGSTOP and SIGCONT, and for nodes that do not end. */
 void devnet_processes_tick(struct devnet *d);
 uint32_t devnet_running(const struct devnet *d);
+
+/* devnet_l1.c */
+bool devnet_l1_wanted(const struct devnet *d);
+/* Starts anvil where asked, reads the chain, pays the posters; base port and n are known. */
+enum err devnet_l1_open(struct devnet *d, char *why, size_t why_len) MUST_USE;
+void devnet_l1_stop(struct devnet *d);
+/* The account that node i posts from. */
+enum err devnet_l1_poster(const struct devnet *d, uint32_t i, struct secret_key *key,
+                          struct address *out) MUST_USE;
+struct json_object *devnet_l1_doc(const struct devnet *d); /* NULL: none */
 
 /* devnet_watch.c */
 enum err devnet_watch_open(struct devnet *d) MUST_USE;

@@ -133,17 +133,39 @@ static enum err write_yaml(const struct devnet_node *node, char *why, size_t why
     snprintf(rpc, sizeof rpc, "%s", node->rpc + strlen("http://"));
     snprintf(admin, sizeof admin, "%s", node->admin + strlen("http://"));
     snprintf(path, sizeof path, "%s/node.yaml", node->dir);
+    char chain[24];
+    const struct devnet_l1 *l1 = &node->net->l1;
+    snprintf(chain, sizeof chain, "%llu", (unsigned long long)l1->chain_id);
     const char *flags[] = {"--dir", node->dir, "--genesis", genesis, "--name",  node->member->name,
                            "--rpc", rpc,       "--admin",   admin,   "--p2p",   node->p2p,
-                           "--log", node->log, "--cors",    "*",     "--hosts", "*"};
+                           "--log", node->log, "--cors",    "*",     "--hosts", "*",
+                           "--l1",  l1->rpc,   "--l1-chain-id", chain, "--l1-start", l1->start,
+                           "--l1-poll", "500ms", "--l1-beacon", l1->rpc, "--da",
+                           node->net->options.da != NULL ? node->net->options.da : "calldata"};
+    enum { PLAIN = 18 };
     char *argv[sizeof flags / sizeof flags[0] + 1];
     int argc = 0;
-    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+    size_t n = devnet_l1_wanted(node->net) ? sizeof flags / sizeof flags[0] : PLAIN;
+    for (size_t i = 0; i < n; i++) {
         argv[argc++] = (char *)(uintptr_t)flags[i];
     }
     argv[argc] = NULL;
     TRY(config_load(&config, argc, argv, why, why_len));
     return config_write(&config, path);
+}
+
+/* The poster's account has the password of the member's key. */
+static enum err make_poster(const struct devnet_node *node, char *why, size_t why_len)
+{
+    char path[DEVNET_PATH + 16];
+    char password[DEVNET_TOKEN];
+    struct secret_key key;
+    struct address account;
+    TRY(devnet_l1_poster(node->net, node->index, &key, &account));
+    snprintf(path, sizeof path, "%s/password", node->dir);
+    TRY(member_files_read_line(password, sizeof password, path));
+    snprintf(path, sizeof path, "%s/poster.json", node->dir);
+    return keyfile_write(path, &key, bytes_of(password, strlen(password)), true, why, why_len);
 }
 
 enum err devnet_files_make_node(const struct devnet *d, uint32_t i, char *why, size_t why_len)
@@ -156,6 +178,9 @@ enum err devnet_files_make_node(const struct devnet *d, uint32_t i, char *why, s
     }
     TRY(devnet_key(&key, d->options.seed, i));
     TRY(member_files_key(node->dir, &key, true, why, why_len));
+    if (devnet_l1_wanted(d)) {
+        TRY(make_poster(node, why, why_len));
+    }
     TRY(member_files_token(node->dir));
     TRY(member_files_journal(node->dir, &d->genesis, &node->member->address, false, why,
                              why_len));
@@ -237,6 +262,7 @@ static enum err create(struct devnet *d, const char *genesis, char *why, size_t 
     TRY(devnet_genesis_make(d, why, why_len));
     TRY(genesis_file_write(&d->genesis, genesis, why, why_len));
     place_nodes(d);
+    TRY(devnet_l1_open(d, why, why_len));
     for (uint32_t i = 0; i < d->n; i++) {
         TRY(devnet_files_make_node(d, i, why, why_len));
     }
@@ -252,6 +278,11 @@ enum err devnet_files_open(struct devnet *d, char *why, size_t why_len)
     TRY(lock_dir(d, why, why_len));
     snprintf(genesis, sizeof genesis, "%s/genesis.json", d->dir);
     bool old = access(genesis, F_OK) == 0;
+    if (old && devnet_l1_wanted(d)) {
+        snprintf(why, why_len, "--l1: %s was made before, and its nodes know their L1 or have "
+                               "none; leave the option out or choose another --dir", d->dir);
+        return ERR_CONFIG;
+    }
     TRY(old ? resume(d, genesis, why, why_len) : create(d, genesis, why, why_len));
     for (uint32_t i = 0; i < d->n; i++) {
         TRY(member_files_read_token(d->node[i].token, sizeof d->node[i].token, d->node[i].dir));

@@ -76,7 +76,7 @@ void devnet_json_ready(const struct devnet *d)
     doc_put_text(o, "dir", d->dir);
     doc_put_u64(o, "chainId", d->genesis.chain_id);
     doc_put(o, "nodes", nodes);
-    doc_put(o, "l1", NULL);
+    doc_put(o, "l1", devnet_l1_doc(d));
     doc_put(o, "accounts", accounts);
     doc_put_u64(o, "startMs", (uv_hrtime() / 1000 - d->started_us) / 1000);
     print(o);

@@ -178,10 +178,19 @@ static void draw_batches(struct picture *p, const struct devnet *d)
     if (best->batch_stage > 0) {
         snprintf(stage, sizeof stage, ", back-pressure %u", (unsigned)best->batch_stage);
     }
+    char where[96] = "in files";
+    if (best->l1_head > 0) {
+        double spent = 0;
+        for (uint32_t i = 0; i < d->n; i++) {
+            spent += d->node[i].spent_eth;
+        }
+        snprintf(where, sizeof where, "on the L1, block %llu, %.6f ETH spent",
+                 (unsigned long long)best->l1_head, spent);
+    }
     add_line(p, best->batch_stage > 0 ? "\x1b[33m" : NULL,
-             "safe %llu, lag %llu blocks, %llu ms; batches in files%s",
+             "safe %llu, lag %llu blocks, %llu ms; batches %s%s",
              (unsigned long long)best->safe, (unsigned long long)lag,
-             (unsigned long long)best->batch_lag_ms, stage);
+             (unsigned long long)best->batch_lag_ms, where, stage);
 }
 
 void devnet_view_draw(struct devnet *d)

@@ -125,6 +125,8 @@ enum err devnet_watch_open(struct devnet *d)
     return d->http != NULL && d->watch != NULL ? OK : ERR_NO_MEMORY;
 }
 
+static const double WEI_OF_ETH = 1e18;
+
 static void on_status(void *arg, const struct http_answer *a)
 {
     struct devnet_node *node = arg;
@@ -146,6 +148,9 @@ static void on_status(void *arg, const struct http_answer *a)
     node->safe = doc_u64(doc_member(status, "safe"), "number", 0);
     node->batch_lag_ms = doc_u64(batches, "lagMs", 0);
     node->batch_stage = doc_u64(batches, "stage", 0);
+    const struct json_object *l1 = doc_member(batches, "l1");
+    node->l1_head = doc_u64(l1, "head", 0);
+    node->spent_eth = strtod(doc_text(l1, "spentWei", "0"), NULL) / WEI_OF_ETH;
     json_object_put(status);
     check_ready(node->net);
 }

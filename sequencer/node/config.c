@@ -143,6 +143,8 @@ static enum err derive(struct config *c, const struct base *b, char *why, size_t
     TRY(in_dir(c->key, c, "key.json", why, why_len));
     TRY(in_dir(c->password, c, "password", why, why_len));
     TRY(in_dir(c->admin_token, c, "admin.token", why, why_len));
+    TRY(in_dir(c->l1_key, c, "poster.json", why, why_len));
+    TRY(in_dir(c->l1_password, c, "password", why, why_len));
     return OK;
 }
 
@@ -158,6 +160,10 @@ static enum err check(const struct config *c, char *why, size_t why_len)
         snprintf(why, why_len, "log-level '%s': expected error, warn, info or debug", c->log_level);
     } else if (strcmp(c->el, "ledger") != 0) {
         snprintf(why, why_len, "el '%.60s': expected ledger, the built-in execution client", c->el);
+    } else if (c->l1[0] != '\0' && (c->l1_chain_id[0] == '\0' || c->l1_start[0] == '\0')) {
+        snprintf(why, why_len, "l1: expected l1-chain-id and l1-start beside it");
+    } else if (strcmp(c->da, "calldata") != 0 && strcmp(c->da, "blob") != 0) {
+        snprintf(why, why_len, "da '%s': expected calldata or blob", c->da);
     } else if (c->rpc[0] == '\0') {
         snprintf(why, why_len, "rpc: expected host:port, for example 127.0.0.1:8545");
     } else if (c->fee_recipient[0] != '\0' &&

@@ -34,6 +34,15 @@ struct config {
     uint64_t head_stall_ms;
     uint64_t inclusion_limit_ms; /* 0: off */
     bool vow_never_signed;
+    char l1[CONFIG_TEXT];        /* URLs, comma separated; empty: no L1 */
+    char l1_beacon[CONFIG_TEXT]; /* the same, for blobs */
+    char l1_chain_id[24];
+    char l1_start[96]; /* number:hash */
+    char da[16];       /* calldata, blob */
+    char l1_slot[48];  /* genesis:seconds */
+    uint64_t l1_poll_ms;
+    char l1_key[CONFIG_TEXT];      /* keystore v3; default DIR/poster.json */
+    char l1_password[CONFIG_TEXT]; /* file; default DIR/password */
 };
 
 /* `argv` holds the words after `baton node`. On ERR_USAGE and ERR_CONFIG one sentence with the

@@ -31,6 +31,7 @@ static inline unsigned parts_hash(const void *key)
 #include "sequencer/execution/ledger_service.h"
 #include "sequencer/mempool/mempool.h"
 #include "sequencer/node/config.h"
+#include "sequencer/node/l1_link.h"
 #include "sequencer/node/posting_make.h"
 #include "sequencer/observe/incidents.h"
 #include "sequencer/observe/log.h"
@@ -408,7 +409,7 @@ void sync_serve_range(struct node *n, int member, const struct message *m);
 void sync_serve_fetch(struct node *n, int member, const struct hash *block);
 void sync_fetch(struct node *n, const struct hash *block, int peer);
 
-/* ---- posting.c, posting_view.c --------------------------------------------------------------- */
+/* ---- posting.c, posting_l1.c, posting_view.c --------------------------------------------------------------- */
 
 /* Final blocks on their way into the data layer. posting_make.h works on a worker; here is when,
  * what came of it, and what everybody else sees. `safe` and `finalized` move in posting_heads only,
@@ -432,6 +433,8 @@ struct poster {
     uint64_t failed_us;  /* since when, */
     uint64_t waiting_us; /* or since when something is not on disk yet; 0: not */
     uint64_t retry_us, wait_us;
+    struct l1_link *l1;       /* NULL: files are the only layer */
+    struct l1_standing on_l1; /* as of the last turn */
     unsigned stage;     /* of back-pressure (batcher/pressure.h); */
     uint64_t rising_us; /* it should be higher since then, 0: it should not */
 };
@@ -444,6 +447,10 @@ void posting_final(struct node *n, const struct header *h); /* part of `latest` 
 void posting_turn(struct node *n);                          /* every 100 ms */
 void posting_heads(struct node *n, const struct posting_head *safe,
                    const struct posting_head *finalized);
+/* posting_l1.c: where there is an L1, the heads are its. */
+enum err posting_l1_open(struct node *n, char *why, size_t why_len) MUST_USE;
+void posting_l1_turn(struct node *n);
+struct json_object *posting_l1_doc(const struct node *n); /* NULL: none */
 /* What the own blocks and the intake must heed now. */
 struct pressure posting_pressure(const struct node *n);
 enum pressure_layer posting_layer(const struct node *n);

@@ -84,6 +84,9 @@ enum err posting_open(struct node *n, char *why, size_t why_len)
     snprintf(dir, sizeof dir, "%s/batches", n->config->dir);
     enum err e = open_layer(n, dir, found, sizeof found);
     n->poster.permille = WHOLE;
+    if (e == OK) {
+        return posting_l1_open(n, why, why_len);
+    }
     if (e == ERR_CORRUPT || e == ERR_WRONG_CHAIN || e == ERR_NOT_FOUND) {
         snprintf(why, why_len, "%s; move that folder away: the node posts everything again", found);
         return e == ERR_NOT_FOUND ? ERR_CORRUPT : e;
@@ -168,7 +171,8 @@ static void take_result(struct node *n)
     if (r->posted_bytes > 0) {
         stood(n, r);
     }
-    if (r->stands.timestamp_ms != 0 || r->stands.number == 0) {
+    bool known = r->stands.timestamp_ms != 0 || r->stands.number == 0;
+    if (known && p->l1 == NULL) {
         posting_heads(n, &r->stands, &r->stands);
     }
     p->segments = r->segments;
@@ -233,19 +237,23 @@ static struct pressure_input input(const struct node *n)
 {
     const struct poster *p = &n->poster;
     uint64_t now = driver_wall(n);
-    bool any = p->oldest_ms != 0 && now > p->oldest_ms;
-    return (struct pressure_input){posting_unsafe_bytes(n), any ? now - p->oldest_ms : 0, 0};
+    uint64_t oldest = p->on_l1.oldest_ms != 0 ? p->on_l1.oldest_ms : p->oldest_ms;
+    bool any = oldest != 0 && now > oldest;
+    return (struct pressure_input){posting_unsafe_bytes(n), any ? now - oldest : 0, 0};
 }
 
 uint64_t posting_unsafe_bytes(const struct node *n)
 {
     const struct poster *p = &n->poster;
-    return (p->held_bytes + p->final_bytes - p->level_bytes) * p->permille / WHOLE;
+    uint64_t open = p->held_bytes + p->final_bytes - p->level_bytes;
+    return open * p->permille / WHOLE + p->on_l1.backlog_bytes;
 }
 
 enum pressure_layer posting_layer(const struct node *n)
 {
-    return n->poster.err == OK ? PRESSURE_LAYER_OK : PRESSURE_LAYER_DOWN;
+    const struct poster *p = &n->poster;
+    bool reachable = p->l1 == NULL || (p->on_l1.known && !p->on_l1.down);
+    return p->err == OK && reachable ? PRESSURE_LAYER_OK : PRESSURE_LAYER_DOWN;
 }
 
 struct pressure posting_pressure(const struct node *n)
@@ -299,11 +307,14 @@ void posting_turn(struct node *n)
     if (!p->working && due) {
         start(n);
     }
+    posting_l1_turn(n);
     look_at_pressure(n);
 }
 
 void posting_stop(struct node *n)
 {
+    l1_link_close(n->poster.l1); /* it reads what storage holds */
+    n->poster.l1 = NULL;
     if (n->poster.working) {
         n->poster.closing = true;
         n->closing++;

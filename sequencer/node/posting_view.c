@@ -39,7 +39,8 @@ static uint64_t lag_blocks(const struct node *n)
 static uint64_t lag_ms(const struct node *n)
 {
     uint64_t now = driver_wall(n);
-    uint64_t oldest = n->poster.oldest_ms;
+    uint64_t on_l1 = n->poster.on_l1.oldest_ms;
+    uint64_t oldest = on_l1 != 0 ? on_l1 : n->poster.oldest_ms;
     return oldest != 0 && now > oldest && lag_blocks(n) > 0 ? now - oldest : 0;
 }
 
@@ -47,7 +48,7 @@ struct json_object *posting_doc(const struct node *n)
 {
     const struct poster *p = &n->poster;
     struct json_object *o = json_object_new_object();
-    json_put_text(o, "layer", "file");
+    json_put_text(o, "layer", p->l1 == NULL ? "file" : n->config->da);
     json_put_u64(o, "segments", p->segments);
     json_put_u64(o, "lagBlocks", lag_blocks(n));
     json_put_u64(o, "lagMs", lag_ms(n));
@@ -55,6 +56,7 @@ struct json_object *posting_doc(const struct node *n)
     json_put_u64(o, "stage", p->stage);
     json_put_u64(o, "sealIntervalMs", n->genesis.seal_ms);
     json_object_object_add(o, "error", p->err == OK ? NULL : json_object_new_string(p->why));
+    json_object_object_add(o, "l1", posting_l1_doc(n));
     return o;
 }
 

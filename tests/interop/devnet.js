@@ -55,7 +55,7 @@ export class Devnet {
     events = [];
     ready = null;
 
-    async start(baton) {
+    async start(baton, options = []) {
         this.baton = baton;
         this.top = mkdtempSync(join(tmpdir(), "baton-interop-"));
         this.dir = join(this.top, "net");
@@ -69,6 +69,7 @@ export class Devnet {
             this.dir,
             "--base-port",
             await freeBase(),
+            ...options,
         ];
         this.process = spawn(baton, words.map(String), { stdio: ["ignore", "pipe", this.errors] });
         this.gone = new Promise(resolve => this.process.once("exit", resolve));

@@ -6,6 +6,7 @@ import { Results } from "./check.js";
 import { Devnet } from "./devnet.js";
 import { errorsGroup } from "./errors.js";
 import { ethersGroup } from "./ethers.js";
+import { l1Group } from "./l1.js";
 import { takeoverGroup } from "./takeover.js";
 import { viemGroup } from "./viem.js";
 
@@ -17,6 +18,7 @@ const GROUPS = {
     errors: errorsGroup,
     takeover: takeoverGroup,
     batches: batchesGroup,
+    l1: l1Group,
 };
 
 const net = new Devnet();

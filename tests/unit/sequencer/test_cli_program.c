@@ -83,7 +83,7 @@ static void test_wrong_usage(void **state)
     expect("devnet --node 3", 2, "did you mean --nodes");
     expect("devnet --nodes 0", 2, "expected 1 to 32");
     expect("devnet --el geth", 2, "ledger");
-    expect("devnet --l1 anvil", 2, "none");
+    expect("devnet --da calldata", 2, "--l1");
     expect("devnet --base-port 43001", 2, "expected 1024 to 43000");
     expect("keys nwe", 2, "did you mean `new`");
     expect("genesis check missing.json", 2, "missing.json");

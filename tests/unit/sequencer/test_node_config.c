@@ -71,6 +71,8 @@ static void bad_value_says_what_was_expected(void **state)
     says(*state, "vow-never-signed: yes\n", "expected true or false");
     says(*state, "log-level: loud\n", "expected error, warn, info or debug");
     says(*state, "el: geth\n", "expected ledger");
+    says(*state, "l1: http://127.0.0.1:1\n", "expected l1-chain-id and l1-start");
+    says(*state, "da: disk\n", "expected calldata or blob");
     says(*state, "fee-recipient: 0x12\n", "40 hex digits");
 }
 
