@@ -197,12 +197,23 @@ static enum err read_first(const struct rebuild *r, char start[START], char *why
     return OK;
 }
 
+static bool is_blob(void *arg, const uint8_t *blob, const struct hash *versioned)
+{
+    return check_blob(arg, blob, versioned) == OK;
+}
+
+static void say(void *arg, bool bad, const char *endpoint, const char *what)
+{
+    (void)arg;
+    fprintf(stderr, "%s: %s%s\n", endpoint, bad ? "" : "over: ", what);
+}
+
 static enum err open_client(struct rebuild *r, char *why, size_t why_len)
 {
     const char *rpc[] = {r->source->rpc};
     const char *beacon[] = {r->source->beacon != NULL ? r->source->beacon : r->source->rpc};
     struct l1_options o = {.rpc = rpc, .rpc_n = 1, .beacon = beacon, .beacon_n = 1,
-                           .poll_ms = POLL_MS};
+                           .poll_ms = POLL_MS, .blob_check = is_blob, .say = say, .arg = r};
     TRY(read_chain(r, &o.chain_id, why, why_len));
     TRY(l1_client_open(&r->client, &r->loop, &o));
     r->l1 = l1_client_access(r->client);

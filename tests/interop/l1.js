@@ -67,9 +67,7 @@ async function posted(net, results, layer, kills) {
         const seen = await allSafe(net, await net.head(0), layer);
         console.log(`   ${seen[0].accepted} segments, ${seen[0].duplicates} posted twice`);
     }, 3 * LIMIT_MS);
-    if (layer === "calldata") {
-        await results.check(`${name}_verified`, () => verified(net), LIMIT_MS);
-    }
+    await results.check(`${name}_verified`, () => verified(net), LIMIT_MS);
 }
 
 async function layerGroup(baton, results, layer, kills) {
