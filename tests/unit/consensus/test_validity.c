@@ -275,7 +275,7 @@ static bool accepts_skip_from(uint64_t slot)
     struct block_head *one = core_run_block(&r, &r.block[0].head, 1, 0, 0);
     r.blocks++;
     propose(one);
-    struct event run = {.kind = EVENT_EXECUTED, .peer = -1, .u.executed = {one->hash, VERDICT_VALID}};
+    struct event run = {.kind = EVENT_EXECUTED, .peer = -1, .u.executed = {one->hash, VERDICT_VALID, 0}};
     core_run_step(&r, &run);
     say_certificate(VOTE_NOTARIZE, 1, one);
     say_certificate(VOTE_SKIP, 2, NULL);
