@@ -13,9 +13,7 @@ enum { STREAM_MAX = LIMIT_SEGMENT_BYTES + 2 * LIMIT_BODY_BYTES };
 
 struct batch_chain batch_chain_of(const struct genesis *g)
 {
-    bool whole = g->params.pace == PACE_FIXED && g->params.block_time_ms % MS == 0;
-    return (struct batch_chain){g->chain_id, g->timestamp_ms / MS,
-                                whole ? g->params.block_time_ms / MS : 0};
+    return (struct batch_chain){g->chain_id, g->timestamp_ms / MS, 0};
 }
 
 bool segment_add(struct segment_count *c, const struct header *h, uint64_t seal_ms)

@@ -12,8 +12,9 @@
 #include "sequencer/batcher/batch.h"
 #include "sequencer/batcher/channel.h"
 
-/* The chain of this genesis; its block time is 0 unless blocks come at a fixed pace of whole
- * seconds. */
+/* The chain of this genesis. Its block time is 0 at every pace: blocks are further apart than the
+ * pace where EMPTY ones, which have no place in a batch, stood between them, or nobody led for a
+ * while; their times stand in the envelope. The bytes are the same either way. */
 struct batch_chain batch_chain_of(const struct genesis *g);
 
 /* ---- where it ends ---- */

@@ -99,10 +99,10 @@ static uint32_t choose(struct builds *s, uint32_t count, const struct pressure *
         if (aside || c->raw.n > p->tx_bytes) {
             continue;
         }
-        bytes += c->raw.n;
-        if (bytes > p->block_bytes) {
-            break;
+        if (bytes + c->raw.n > p->block_bytes) {
+            continue; /* a smaller one behind it may fit; its sender's next ones fail by nonce */
         }
+        bytes += c->raw.n;
         s->tx[kept].raw = c->raw;
         s->tx[kept++].sender = c->sender;
     }

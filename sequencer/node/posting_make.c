@@ -16,7 +16,7 @@ struct posting_maker {
     struct data_layer layer;
     struct batch_chain chain;
     uint64_t seal_ms;
-    struct hash genesis_payload;
+    struct posting_head genesis; /* where nothing stands yet */
     bool placed; /* the three below are known */
     struct posting_head stands;
     uint64_t segments;
@@ -73,7 +73,7 @@ static enum err find_place(struct posting_maker *m)
     forget_segment(m);
     m->segments = 0;
     m->slot = 0;
-    m->stands = (struct posting_head){.number = 0, .hash = m->genesis_payload};
+    m->stands = m->genesis;
     if (!m->layer.last(m->layer.ctx, &last)) {
         m->placed = true;
         return OK;
@@ -125,7 +125,10 @@ static enum err keep_block(struct posting_maker *m, const struct block *b, const
     }
     TRY(make_room(m));
     buffer_put_bytes(&m->bodies, b->body);
-    TRY(m->bodies.bad);
+    if (m->bodies.bad != OK) {
+        m->placed = false; /* the next try begins the segment anew */
+        return m->bodies.bad;
+    }
     if (m->count.blocks == 0) {
         m->parent = h->payload_parent;
     }
@@ -313,7 +316,7 @@ enum err posting_maker_open(struct posting_maker **out, struct storage *s, const
     m->layer = *layer;
     m->chain = batch_chain_of(g);
     m->seal_ms = g->seal_ms;
-    m->genesis_payload = g->payload;
+    m->genesis = (struct posting_head){.hash = g->payload, .timestamp_ms = g->timestamp_ms};
     segment_init(&m->segment);
     buffer_init(&m->bodies, BODIES_MAX);
     buffer_init(&m->envelope, ENVELOPE_MAX);

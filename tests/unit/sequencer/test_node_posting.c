@@ -207,6 +207,21 @@ static void empty_blocks(void **state)
     expect_stands(w, 2 + SEGMENT, 2);
 }
 
+/* At a pace of whole seconds too an EMPTY block takes a step that no batch knows of. */
+static void a_step_that_no_batch_has(void **state)
+{
+    struct world *w = *state;
+    w->genesis.params.block_time_ms = 1000;
+    w->genesis.seal_ms = 6000;
+    open_files(w, "seconds");
+    for (uint32_t i = 0; i < 7; i++) {
+        w->tip.timestamp_ms += 1000 - BLOCK_MS;
+        grow(w, i == 3 ? FLAG_EMPTY : 0, true);
+    }
+    run(w);
+    expect_stands(w, 6, 1);
+}
+
 static void in_pieces(void **state)
 {
     struct world *w = *state;
@@ -394,6 +409,7 @@ int main(void)
         TEST(proved_from_above),
         TEST(too_far_from_a_certificate),
         TEST(empty_blocks),
+        TEST(a_step_that_no_batch_has),
         TEST(in_pieces),
         TEST(the_disk_fails),
         TEST(what_was_lost_is_posted_again),
