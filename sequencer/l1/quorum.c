@@ -209,7 +209,7 @@ static uint32_t want(const struct quorum *q, uint64_t number, struct quorum_want
 
 static const struct l1_header *find_head(const struct quorum *q, struct quorum_wants *wants)
 {
-    uint64_t number;
+    uint64_t number = 0;
     if (!reached(q, &number)) {
         return NULL;
     }
