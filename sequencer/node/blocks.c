@@ -216,8 +216,11 @@ void blocks_store(struct node *n, struct block_entry *e)
         b.body = bytes_of(e->body, e->body_len);
         whole = true;
     }
-    if (storage_submit_block(n->storage, &e->hash, &b) == OK) {
+    enum err err = storage_submit_block(n->storage, &e->hash, &b);
+    if (err == OK) {
         e->stored = e->stored || whole;
+    } else if (e->final) { /* others are handed over again when they become final */
+        finality_refused(n, err);
     }
 }
 

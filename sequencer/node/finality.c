@@ -16,6 +16,16 @@ void finality_tip(struct node *n, const struct block_entry *e)
     }
 }
 
+void finality_refused(struct node *n, enum err err)
+{
+    char why[READY_SENTENCE];
+    snprintf(why, sizeof why,
+             "a final block could not be handed to %.80s (%s): nothing that follows may be; see to "
+             "that disk and start again",
+             n->config->dir, err_text(err));
+    node_end(n, err, why);
+}
+
 /* What a descendant's certificate covers is not on its way to disk before that one comes, and
  * nothing that follows from it may be: finality_pump waits for it, a step at the most. */
 static void submit(struct node *n, const struct effect *e)
@@ -23,10 +33,6 @@ static void submit(struct node *n, const struct effect *e)
     const struct certificate *cert = e->u.final.cert;
     const struct header *h = &e->u.final.head->header;
     bool own = cert != NULL && cert->slot == h->slot && hash_equal(&cert->block, &e->u.final.block);
-    if (own) {
-        n->finality.cert = *cert;
-        n->finality.covered_slot = h->slot;
-    }
     struct storage_final f = {
         .hash = e->u.final.block,
         .header = h,
@@ -35,8 +41,10 @@ static void submit(struct node *n, const struct effect *e)
     };
     enum err err = storage_submit_final(n->storage, &f);
     if (err != OK) {
-        log_write(LOG_ERROR, "storage", "a final block could not be handed to the disk",
-                  LOG_STR("error", err_text(err)), NULL);
+        finality_refused(n, err);
+    } else if (own) {
+        n->finality.cert = *cert;
+        n->finality.covered_slot = h->slot;
     }
 }
 
@@ -50,11 +58,11 @@ void finality_final(struct node *n, const struct effect *e)
         log_write(LOG_ERROR, "node", "out of memory at a final block", NULL);
         abort(); /* to go on would leave a hole in the chain that users see */
     }
+    b->final = true;
     if (!b->stored) {
         blocks_store(n, b);
     }
     submit(n, e);
-    b->final = true;
     b->final_us = driver_now();
     f->slot = h->slot;
     f->height = h->height;

@@ -304,6 +304,9 @@ struct finality {
 };
 
 void finality_final(struct node *n, const struct effect *e);
+/* The disk did not take a final block, and a hole in the stored chain would make the next start
+ * impossible: the process ends; after a start the others have everything. */
+void finality_refused(struct node *n, enum err e);
 void finality_pump(struct node *n);
 const struct recent_tx *finality_recent_tx(const struct node *n, const struct hash *tx);
 void finality_tip(struct node *n, const struct block_entry *e);
