@@ -128,6 +128,7 @@
     LIMIT(DUTY_INTENTS, 256, "intents", "the one for the farthest segment is forgotten")       \
     LIMIT(INTENT_BYTES, 1048576, "bytes", "intent refused")                                    \
     LIMIT(BATCH_JSON, 1000000, "elements", "baton batch prints no larger batch")               \
+    LIMIT(CONFIG_S, 31536000, "s", "duration in a configuration refused")                      \
     LIMIT(CONFIG_BYTES, 1048576, "bytes", "configuration refused")
 
 enum limit {

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/limits.h"
+
 #define CONFIG_KIND_TEXT  CONFIG_TEXT_KIND
 #define CONFIG_KIND_PATH  CONFIG_PATH
 #define CONFIG_KIND_PLACE CONFIG_PLACE
@@ -147,7 +149,8 @@ static bool read_ms(const char *value, uint64_t *out)
     }
     uint64_t number = strtoull(value, &end, 10);
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (errno == 0 && strcmp(end, units[i].unit) == 0 && number <= UINT64_MAX / 3600000) {
+        if (errno == 0 && strcmp(end, units[i].unit) == 0 &&
+            number <= LIMIT_CONFIG_S * UINT64_C(1000) / units[i].ms) {
             *out = number * units[i].ms;
             return true;
         }
@@ -174,7 +177,8 @@ enum err config_key_set(struct config *c, const struct config_key *key, const ch
         return set_text(to, key->size, value, why, why_len);
     case CONFIG_MS:
         if (!read_ms(value, &ms)) {
-            snprintf(why, why_len, "expected a duration with its unit: 200ms, 2s, 1m or 1h");
+            snprintf(why, why_len, "expected a duration with its unit, a year at most: 200ms, 2s, "
+                                   "1m or 1h");
             return ERR_CONFIG;
         }
         memcpy(to, &ms, sizeof ms);
