@@ -71,9 +71,11 @@ bool block_wanted(struct core *c, const struct block_head *head)
 
 void block_mark_notarized(struct core *c, struct block_record *b, uint64_t proof_slot)
 {
-    /* A certificate proves its block and every ancestor whose header path is held. */
+    /* A certificate proves its block and every ancestor whose header path is held. Slots fall along
+     * a path: one that rises was signed by more than F liars, and the record of a proof below its
+     * block would be forgotten before the block is. */
     uint64_t root_slot = block_root(c)->head.header.slot;
-    while (b != NULL && b->head.header.slot > root_slot) {
+    while (b != NULL && b->head.header.slot > root_slot && b->head.header.slot <= proof_slot) {
         if (b->notarized && b->proof_slot <= proof_slot) {
             return;
         }
