@@ -65,7 +65,7 @@ static void peer_down(void *ctx, int member, bool reset)
 static enum err to_core(struct node *n, int member, const struct message *m)
 {
     struct driver *d = &n->driver;
-    if (d->running) {
+    if (d->steps.running) {
         return ERR_INVARIANT; /* its bytes are lent: it cannot wait in the queue */
     }
     d->reading = member;

@@ -106,7 +106,7 @@ uint32_t health_not_ready(struct node *n)
         bits |= NOT_READY_CLIENT;
     }
     bool hangs = store_waits_us(n) > SLOW_DISK_US;
-    bits |= n->driver.failed || n->driver.lost_step || hangs ? NOT_READY_DISK : 0;
+    bits |= n->driver.steps.failed || n->driver.steps.lost_step || hangs ? NOT_READY_DISK : 0;
     bits |= n->syncing.active ? NOT_READY_SYNCING : 0;
     bits |= n->finality.waiting > n->epoch.params.depth ? NOT_READY_BEHIND : 0;
     bits |= h->draining_until_us != 0 ? NOT_READY_DRAINING : 0;

@@ -196,7 +196,7 @@ static enum err open_execution(struct node *n, char *why)
 static uint64_t journal_sequence(void *ctx)
 {
     const struct node *n = ctx;
-    return n->driver.persisted;
+    return n->driver.steps.persisted;
 }
 
 static enum err open_peers(struct node *n, char *why)

@@ -1,7 +1,8 @@
 """The rules as tables. ARCHITECTURE's table of rooms in a form that a program reads."""
 
 ROOMS = ["proto", "consensus", "p2p", "storage"]
-TRADES = ["node", "mempool", "builder", "execution", "batcher", "rpc", "observe", "l1", "cli"]
+TRADES = ["node", "mempool", "builder", "execution", "batcher", "rpc", "observe", "l1",
+          "steps", "cli"]
 
 # Who may include whom, besides itself. Trades do not include each other: they meet in node/.
 MAY_INCLUDE = {
@@ -16,6 +17,7 @@ MAY_INCLUDE = {
     "sequencer/rpc": ["proto"],
     "sequencer/l1": ["proto"],
     "sequencer/observe": ["proto"],
+    "sequencer/steps": ["proto", "consensus", "storage"],
     "sequencer/node": ROOMS + ["sequencer/" + t for t in TRADES if t not in ("node", "cli")],
     "sequencer/cli": ROOMS + ["sequencer/" + t for t in TRADES if t != "cli"],
 }

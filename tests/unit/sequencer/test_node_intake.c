@@ -90,7 +90,7 @@ static void open_node(struct world *w)
     assert_non_null(n->metrics);
     w->balance = u256_from_u64(UINT64_MAX);
     open_pool(w);
-    n->driver.held_end = &n->driver.held;
+    assert_int_equal(driver_steps(n), OK);
     intake_open(n);
 }
 
@@ -114,6 +114,7 @@ static int teardown(void **state)
         uv_run(&n->loop, UV_RUN_ONCE);
     }
     intake_close(n);
+    steps_close(&n->driver.steps);
     storage_close(n->storage);
     uv_close((uv_handle_t *)&n->storage_wake, NULL);
     uv_run(&n->loop, UV_RUN_DEFAULT);
