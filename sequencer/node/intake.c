@@ -173,6 +173,11 @@ void intake_from_peer(struct node *n, int member, const struct message *m)
 static void recover(struct intake_tx *t, uint64_t chain_id)
 {
     struct hash hash = t->tx.hash;
+    if (t->known) {
+        t->error = tx_read(&t->tx, bytes_of(t->raw, t->n));
+        t->tx.hash = hash;
+        return;
+    }
     t->error = tx_decode_hashed(&t->tx, bytes_of(t->raw, t->n), &hash);
     if (t->error == TX_OK && t->tx.has_chain_id && t->tx.chain_id != chain_id) {
         t->error = TX_CHAIN_ID;
@@ -245,6 +250,9 @@ static bool admit(struct node *n, struct intake_tx *t)
 
 static void recovered(struct node *n, struct intake_tx *t)
 {
+    if (t->error == TX_OK && !t->known) {
+        senders_put(n, &t->tx.hash, &t->sender, t->tx.nonce);
+    }
     if (admit(n, t)) {
         intake_push(&n->intake.admitted, t);
     } else {
@@ -290,14 +298,20 @@ static void work_done(uv_work_t *work, int status)
     free(w);
 }
 
-static struct intake_tx *next_tx(struct intake *in)
+static struct intake_tx *next_tx(struct node *n)
 {
-    return intake_pop(in->peers.n > 0 ? &in->peers : &in->own);
+    struct intake *in = &n->intake;
+    struct intake_tx *t = intake_pop(in->peers.n > 0 ? &in->peers : &in->own);
+    uint64_t nonce = 0;
+    if (t != NULL) {
+        t->known = senders_get(n, &t->tx.hash, &t->sender, &nonce);
+    }
+    return t;
 }
 
 static void recover_here(struct node *n)
 {
-    for (struct intake_tx *t; (t = next_tx(&n->intake)) != NULL;) {
+    for (struct intake_tx *t; (t = next_tx(n)) != NULL;) {
         recover(t, n->epoch.chain_id);
         recovered(n, t);
     }
@@ -309,7 +323,7 @@ static void start_work(struct node *n, struct intake_work *w)
     w->work.data = w;
     w->node = n;
     while (w->n < SLICE && (in->peers.n > 0 || in->own.n > 0)) {
-        w->tx[w->n++] = next_tx(in);
+        w->tx[w->n++] = next_tx(n);
     }
     in->works++;
     in->working += w->n;
@@ -358,6 +372,7 @@ void intake_close(struct node *n)
     drop_all(&in->own);
     drop_all(&in->admitted);
     intake_store_close(n);
+    senders_close(n);
     struct intake_wait *w, *tmp;
     HASH_ITER(hh, in->wait, w, tmp)
     {

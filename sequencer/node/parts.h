@@ -303,6 +303,15 @@ const struct recent_tx *finality_recent_tx(const struct node *n, const struct ha
 void finality_tip(struct node *n, const struct block_entry *e);
 void finality_close(struct node *n);
 
+/* ---- senders.c ------------------------------------------------------------------------------- */
+
+/* Of bytes that decode, are of this chain or of none, and hash to `hash`. */
+void senders_put(struct node *n, const struct hash *hash, const struct address *sender,
+                 uint64_t nonce);
+bool senders_get(const struct node *n, const struct hash *hash, struct address *sender,
+                 uint64_t *nonce);
+void senders_close(struct node *n);
+
 /* ---- intake.c, intake_store.c, intake_acks.c, pool_restore.c --------------------------------- */
 
 /* One raw transaction on its way in. */
@@ -314,6 +323,7 @@ struct intake_tx {
     uint64_t at_us;
     struct tx tx;
     struct address sender;
+    bool known; /* the sender is: it was recovered before */
     enum tx_error error;
     uint32_t n;
     uint8_t raw[];
@@ -635,6 +645,7 @@ struct node {
     struct builds builds;
     struct finality finality;
     struct intake intake;
+    struct sender_known *senders; /* NULL: none was recovered yet */
     struct poster poster;
     struct syncing syncing;
     struct peer_view peer[LIMIT_MEMBERS];

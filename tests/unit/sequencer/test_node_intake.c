@@ -10,6 +10,8 @@
 #include <cmocka.h>
 
 #include "node_kit.h"
+#include "proto/body.h"
+#include "proto/keccak.h"
 #include "sequencer/node/genesis_file.h"
 #include "sequencer/node/parts.h"
 
@@ -239,6 +241,83 @@ static void a_peers_repetition_is_answered_without_a_check(void **state)
     assert_true(address_equal(&in->admitted.first->sender, &e.sender));
     settle(w);
     assert_int_equal(pool_count(w), 1);
+}
+
+/* A block of these transactions, whose body has just come. */
+static struct block_entry *block_arrives(struct world *w, const struct bytes *raw, uint32_t n)
+{
+    uint8_t body[8 * RAW];
+    size_t size = body_size(raw, n);
+    assert_true(size <= sizeof body);
+    body_write(body, raw, n);
+    struct block_head h = {
+        .header = {.chain_id = w->n->epoch.chain_id, .slot = 1, .body_len = (uint32_t)size}};
+    h.header.genesis = w->n->epoch.genesis;
+    h.header.body_root = keccak256(body, size);
+    h.hash = header_hash(&h.header);
+    assert_non_null(blocks_put_head(w->n, &h));
+    body_arrived(w->n, &h.hash, bytes_of(body, size));
+    struct block_entry *e = blocks_find(w->n, &h.hash);
+    while (e->body_state == ENTRY_CHECKING) {
+        uv_run(&w->n->loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(e->body_state, ENTRY_GOOD);
+    return e;
+}
+
+/* A sender that nobody could have recovered shows that nobody did. */
+static void a_sender_is_recovered_once(void **state)
+{
+    enum { BLOCK = INLINE_TXS + 3 };
+    struct world *w = *state;
+    struct node *n = w->n;
+    uint8_t copy[BLOCK][RAW];
+    struct bytes raw[BLOCK];
+    const struct address planted = {{0xaa}};
+    struct address sender;
+    uint64_t nonce;
+    for (uint32_t i = 0; i < BLOCK; i++) {
+        transfer(w, 7, i);
+        memcpy(copy[i], w->raw, w->raw_n);
+        raw[i] = bytes_of(copy[i], w->raw_n);
+    }
+    struct hash first = keccak256(raw[0].p, raw[0].n);
+    struct hash last = keccak256(raw[BLOCK - 1].p, raw[BLOCK - 1].n);
+    senders_put(n, &first, &planted, 0);
+    n->executes.busy = 1; /* nothing is executed here */
+    const struct block_entry *e = block_arrives(w, raw, BLOCK);
+    assert_true(address_equal(&e->tx[0].sender, &planted));
+    assert_true(senders_get(n, &last, &sender, &nonce)); /* by a worker, for the block */
+    assert_true(address_equal(&sender, &e->tx[BLOCK - 1].sender));
+    assert_false(address_equal(&sender, &planted));
+    assert_int_equal(nonce, BLOCK - 1);
+    senders_put(n, &last, &planted, nonce);
+    w->nonce = BLOCK - 1;
+    from_peer(w); /* w->raw is the last one */
+    settle(w);
+    struct mempool_entry held;
+    assert_true(mempool_get(n->mempool, &last, &held));
+    assert_true(address_equal(&held.sender, &planted));
+    blocks_close(n);
+}
+
+static void what_is_not_recovered_is_not_known(void **state)
+{
+    struct world *w = *state;
+    struct address sender;
+    uint64_t nonce;
+    transfer(w, 1, 0);
+    struct hash good = keccak256(w->raw, w->raw_n);
+    assert_false(senders_get(w->n, &good, &sender, &nonce));
+    from_peer(w);
+    settle(w);
+    assert_true(senders_get(w->n, &good, &sender, &nonce));
+    transfer(w, 1, 1);
+    memset(w->raw + w->raw_n - 32, 0xff, 32); /* s above half the order */
+    struct hash bad = keccak256(w->raw, w->raw_n);
+    from_peer(w);
+    settle(w);
+    assert_false(senders_get(w->n, &bad, &sender, &nonce));
 }
 
 static void junk(struct world *w, uint32_t i)
@@ -500,6 +579,8 @@ int main(void)
         TEST(acknowledged_when_two_of_four_hold_it),
         TEST(a_known_one_is_not_checked_again),
         TEST(a_peers_repetition_is_answered_without_a_check),
+        TEST(a_sender_is_recovered_once),
+        TEST(what_is_not_recovered_is_not_known),
         TEST(overload_is_refused_before_it_costs_anything),
         TEST(workers_get_only_what_keeps_them_busy),
         TEST(under_load_writes_are_gathered),
