@@ -14,7 +14,7 @@
 #include "sequencer/node/l1_parts.h"
 #include "sequencer/observe/log.h"
 
-enum { BEAT_MS = 1000 };
+enum { BEAT_MS = 1000, STUCK_MS = 30000 };
 
 struct url_list {
     char text[CONFIG_TEXT];
@@ -36,6 +36,8 @@ struct l1_link {
     struct l1_own *own;
     struct l1_read *read;
     struct l1_post *post;
+    struct l1_backlog *backlog;
+    uint64_t moved_ms; /* when L1 blocks were last read (loop's clock) */
     pthread_mutex_t lock; /* of the one below */
     struct l1_standing standing;
 };
@@ -65,6 +67,22 @@ struct address l1_auth(const struct epoch_config *c)
 
 /* ---- on its thread --------------------------------------------------------------------------- */
 
+/* A start reads what was posted meanwhile, for minutes where that is much. */
+static bool is_behind(struct l1_link *l, const struct l1_standing *is)
+{
+    uint64_t now = uv_now(&l->loop);
+    l->moved_ms = is->read != l->standing.read ? now : l->moved_ms;
+    return is->known && !is->down && is->head > is->read + LIMIT_L1_PATH &&
+           now - l->moved_ms < STUCK_MS;
+}
+
+static void count_unsafe(struct l1_link *l, struct l1_standing *is)
+{
+    const struct safe_row next = {.number = is->safe.number + 1};
+    is->oldest_ms = l1_own_head(l->own, &next).timestamp_ms;
+    l1_backlog_look(l->backlog, is->safe.number, is);
+}
+
 static void publish(struct l1_link *l)
 {
     struct l1_view v;
@@ -86,6 +104,8 @@ static void publish(struct l1_link *l)
     if (l->post != NULL) {
         l1_post_stand(l->post, &is);
     }
+    is.behind = is_behind(l, &is);
+    count_unsafe(l, &is);
     pthread_mutex_lock(&l->lock);
     l->standing = is;
     pthread_mutex_unlock(&l->lock);
@@ -120,6 +140,8 @@ static void on_beat(uv_timer_t *timer)
     if (v.known) {
         l1_read_pump(l->read);
         look(l);
+    } else {
+        publish(l); /* what waits grows meanwhile */
     }
 }
 
@@ -146,6 +168,7 @@ static void on_stop(uv_async_t *async)
 static void *run(void *arg)
 {
     struct l1_link *l = arg;
+    l1_yield_cores();
     uv_run(&l->loop, UV_RUN_DEFAULT);
     return NULL;
 }
@@ -167,6 +190,14 @@ static bool check_blob(void *arg, const uint8_t *blob, const struct hash *versio
     const struct l1_link *l = arg;
     const struct kzg *kzg;
     return l1_own_kzg(l->own, &kzg) == OK && kzg_check_blob(kzg, blob, versioned) == OK;
+}
+
+/* Where nothing ever will, the blob is what fails. */
+static bool can_check(void *arg)
+{
+    const struct l1_link *l = arg;
+    const struct kzg *kzg;
+    return l1_own_kzg(l->own, &kzg) != ERR_NOT_READY;
 }
 
 /* GENESIS:SECONDS. */
@@ -236,7 +267,8 @@ static enum err open_read(struct l1_link *l, const char *dir, char *why, size_t 
     TRY(l1_own_open(&l->own, &l->s));
     snprintf(state, sizeof state, "%s/derived", dir);
     const struct l1_read_setup rs = {.l1 = l->l1, .derive = l1_own_setup(l->own, &start),
-                                     .state = state, .moved = on_read, .arg = l};
+                                     .state = state, .moved = on_read, .can_check = can_check,
+                                     .arg = l};
     return l1_read_open(&l->read, &rs, why, why_len);
 }
 
@@ -250,9 +282,13 @@ static enum err open_parts(struct l1_link *l, char *why, size_t why_len)
     }
     TRY(open_client(l, why, why_len));
     TRY(open_read(l, dir, why, why_len));
+    TRY(l1_backlog_open(&l->backlog, l->s.config->dir));
     const struct l1_post_setup ps = {.l1 = l->l1, .node = &l->s, .read = l->read, .own = l->own,
                                      .l1_chain_id = l->chain_id};
     TRY(l1_post_open(&l->post, &ps, why, why_len));
+    if (strcmp(l->s.config->da, "blob") == 0) {
+        (void)can_check(l); /* posted from here soon: loaded from now on */
+    }
     publish(l);
     l->has_thread = pthread_create(&l->thread, NULL, run, l) == 0;
     return l->has_thread ? OK : ERR_NO_MEMORY;
@@ -317,6 +353,7 @@ void l1_link_close(struct l1_link *l)
     l1_post_close(l->post);
     l1_read_close(l->read);
     l1_own_close(l->own);
+    l1_backlog_close(l->backlog);
     pthread_mutex_destroy(&l->lock);
     free(l);
 }

@@ -7,6 +7,7 @@
  *   l1_own      what derivation asks, from the own chain; KZG
  *   l1_post     whose duty it is, and the transactions of the own account
  *   l1_segment  sealed segments, from DIR/batches;  l1_blob: as they are sent
+ *   l1_backlog  those that are not safe;  l1_kzg: the set-up of KZG
  *
  * Errors: enum err with a sentence. Threads: all calls from the node's loop thread. */
 #ifndef SEQUENCER_NODE_L1_LINK_H
@@ -32,11 +33,12 @@ struct l1_standing {
     bool known;         /* a quorum of endpoints agreed on a head once */
     bool down;          /* no new head for a minute */
     bool derived;       /* everything up to that head was read */
+    bool behind;        /* far from it, and coming nearer: nothing is late because of that */
     bool posts;         /* there is an account to post from */
     uint64_t head;      /* number of the L1's head */
     uint64_t read;      /* L1 blocks up to here were read */
     struct posting_head safe, finalized;
-    uint64_t oldest_ms; /* time of the first sealed block above `safe`; 0: none */
+    uint64_t oldest_ms; /* time of the first block above `safe`; 0: none on this disk */
     uint64_t backlog;   /* sealed segments that are not safe */
     uint64_t backlog_bytes; /* their payloads */
     uint64_t accepted, duplicates; /* postings read since the start */

@@ -18,11 +18,34 @@ struct l1_segment {
     size_t payload;   /* bytes */
 };
 
-/* The segment that begins with block `first`. ERR_NOT_FOUND: none is sealed there yet. */
+/* The segment that begins with block `first`; its payload is not read. ERR_NOT_FOUND: none is
+ * sealed there yet. */
 enum err l1_segment_read(const char *dir, uint64_t first, struct l1_segment *out) MUST_USE;
 /* Its two files, appended. */
 enum err l1_segment_bytes(const char *dir, uint64_t first, struct buffer *payload,
                           struct buffer *envelope) MUST_USE;
+
+/* ---- l1_backlog.c ---------------------------------------------------------------------------- */
+
+struct l1_backlog;
+/* `dir` is borrowed. */
+enum err l1_backlog_open(struct l1_backlog **out, const char *dir) MUST_USE;
+/* Sealed segments above `safe`, and their payloads, into `out`. Some at a time after a start. */
+void l1_backlog_look(struct l1_backlog *b, uint64_t safe, struct l1_standing *out);
+void l1_backlog_close(struct l1_backlog *b);
+
+/* ---- l1_kzg.c -------------------------------------------------------------------------------- */
+
+/* The set-up, loaded once: begun at the first call of l1_kzg_get, ERR_NOT_READY for the 2 s that it
+ * takes, after that as kzg_load. One thread asks. */
+struct l1_kzg;
+enum err l1_kzg_open(struct l1_kzg **out) MUST_USE;
+enum err l1_kzg_get(struct l1_kzg *k, const struct kzg **out) MUST_USE;
+void l1_kzg_close(struct l1_kzg *k); /* waits for a load under way */
+
+/* What this thread does may wait where the cores are busy with consensus. */
+enum { L1_NICE = 10 };
+void l1_yield_cores(void);
 
 /* ---- l1_own.c -------------------------------------------------------------------------------- */
 
@@ -33,7 +56,7 @@ void l1_own_close(struct l1_own *o);
 struct derive_setup l1_own_setup(struct l1_own *o, const struct derive_ref *start);
 /* With the time of that block, where it is on this disk. */
 struct posting_head l1_own_head(struct l1_own *o, const struct safe_row *row);
-/* Loaded at the first call, which takes 2 s. Errors of kzg_load. */
+/* Asked for at the start where blobs are posted. ERR_NOT_READY: being loaded; errors of kzg_load. */
 enum err l1_own_kzg(struct l1_own *o, const struct kzg **out) MUST_USE;
 
 /* ---- l1_blob.c ------------------------------------------------------------------------------- */
