@@ -49,6 +49,12 @@ static void finished(struct node *n, struct block_entry *e, bool ok)
     finality_pump(n);
 }
 
+/* What would go on with it, the ledger or the disk, may be gone: the body is dropped. */
+static bool is_over(const struct block_entry *e, int status)
+{
+    return status != 0 || e->node->driver.closed;
+}
+
 static bool alloc_txs(struct block_entry *e, uint32_t count)
 {
     e->tx = calloc(count + 1, sizeof *e->tx);
@@ -103,13 +109,12 @@ static void slice_done(uv_work_t *work, int status)
     e->check_ok = e->check_ok && s->ok && status == 0;
     e->check_left--;
     e->pins--;
-    bool cancelled = status != 0;
-    for (uint32_t i = 0; s->ok && !cancelled && i < s->n; i++) {
+    for (uint32_t i = 0; s->ok && !is_over(e, status) && i < s->n; i++) {
         remember(e, s->index[i]);
     }
     free(s);
     if (e->check_left == 0) {
-        if (cancelled) {
+        if (is_over(e, status)) {
             blocks_drop_body(e->node, e);
         } else {
             finished(e->node, e, e->check_ok);
@@ -214,7 +219,7 @@ static void hashing_done(uv_work_t *work, int status)
     if (--e->check_left > 0) {
         return;
     }
-    if (e->check_ok) {
+    if (e->check_ok && !is_over(e, status)) {
         find_senders(e->node, e);
     } else {
         blocks_drop_body(e->node, e);
@@ -296,7 +301,7 @@ static void root_done(uv_work_t *work, int status)
     struct hash root = r->root;
     e->pins--;
     free(r);
-    if (status != 0) {
+    if (is_over(e, status)) {
         blocks_drop_body(e->node, e);
     } else {
         root_known(e->node, e, &root);

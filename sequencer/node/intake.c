@@ -280,16 +280,24 @@ static void work_run(uv_work_t *work)
     }
 }
 
+/* Whoever asked is told, and what waits for the answer is freed. */
+static void give_back(struct intake_tx *t)
+{
+    refuse(t->cb, t->arg, -32000, "node is stopping");
+    free(t);
+}
+
+/* When the node closes, the ledger and the disk that it would be admitted by may be gone. */
 static void work_done(uv_work_t *work, int status)
 {
     struct intake_work *w = work->data;
     struct intake *in = &w->node->intake;
+    bool over = status != 0 || w->node->driver.closed;
     in->works--;
     in->working -= w->n;
     for (uint32_t i = 0; i < w->n; i++) {
-        if (status != 0) {
-            refuse(w->tx[i]->cb, w->tx[i]->arg, -32000, "node is stopping");
-            free(w->tx[i]);
+        if (over) {
+            give_back(w->tx[i]);
         } else {
             recovered(w->node, w->tx[i]);
         }
@@ -361,7 +369,7 @@ void intake_turn(struct node *n)
 static void drop_all(struct intake_queue *q)
 {
     for (struct intake_tx *t; (t = intake_pop(q)) != NULL;) {
-        free(t);
+        give_back(t);
     }
 }
 
@@ -370,13 +378,16 @@ void intake_close(struct node *n)
     struct intake *in = &n->intake;
     drop_all(&in->peers);
     drop_all(&in->own);
-    drop_all(&in->admitted);
+    for (struct intake_tx *t; (t = intake_pop(&in->admitted)) != NULL;) {
+        free(t); /* its answer is owed by what waits below */
+    }
     intake_store_close(n);
     senders_close(n);
     struct intake_wait *w, *tmp;
     HASH_ITER(hh, in->wait, w, tmp)
     {
         HASH_DEL(in->wait, w);
+        refuse(w->cb, w->arg, -32000, "node is stopping");
         free(w);
     }
 }

@@ -329,6 +329,7 @@ static void close_parts(struct node *n)
     }
     if (n->storage != NULL) {
         storage_close(n->storage);
+        n->storage = NULL;
     }
     if (n->loop.data == n) {
         uv_walk(&n->loop, close_handle, NULL);

@@ -571,6 +571,73 @@ static void pressure_is_heeded(void **state)
     build_close(n);
 }
 
+/* ---- the end: workers come back to a node whose disk and ledger are gone ---------------------- */
+
+static void close_under_way(struct world *w)
+{
+    w->n->driver.closed = true;
+    storage_close(w->n->storage);
+    w->n->storage = NULL;
+}
+
+static void what_workers_bring_back_at_the_end_is_given_back(void **state)
+{
+    struct world *w = *state;
+    for (uint8_t sender = 1; sender <= 2 * SLICE; sender++) {
+        transfer(w, sender, 0);
+        submit(w);
+    }
+    intake_turn(w->n);
+    assert_true(w->n->intake.working >= SLICE);
+    uint32_t working = w->n->intake.working;
+    close_under_way(w);
+    while (w->n->intake.working > 0) {
+        uv_run(&w->n->loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(w->answer.n, working);
+    assert_string_equal(w->answer.text, "node is stopping");
+    assert_int_equal(pool_count(w), 0);
+    assert_int_equal(w->n->intake.admitted.n, 0);
+}
+
+static struct block_entry *body_of_many(struct world *w)
+{
+    uint8_t raw[SLICE][RAW];
+    struct bytes tx[SLICE];
+    uint8_t body[SLICE * (RAW + 8)];
+    for (uint8_t i = 0; i < SLICE; i++) {
+        transfer(w, (uint8_t)(i + 1), 0);
+        memcpy(raw[i], w->raw, w->raw_n);
+        tx[i] = bytes_of(raw[i], w->raw_n);
+    }
+    size_t n = body_size(tx, SLICE);
+    assert_true(n <= sizeof body);
+    body_write(body, tx, SLICE);
+    struct block_head h = {.header = {.chain_id = w->n->epoch.chain_id,
+                                      .slot = 1,
+                                      .body_len = (uint32_t)n,
+                                      .body_root = keccak256(body, n)}};
+    h.hash = header_hash(&h.header);
+    assert_non_null(blocks_put_head(w->n, &h));
+    body_arrived(w->n, &h.hash, bytes_of(body, n));
+    return blocks_find(w->n, &h.hash);
+}
+
+static void a_body_that_is_checked_at_the_end_is_dropped(void **state)
+{
+    struct world *w = *state;
+    struct block_entry *e = body_of_many(w);
+    assert_int_equal(e->body_state, ENTRY_CHECKING);
+    assert_true(e->pins > 0);
+    close_under_way(w);
+    while (e->pins > 0) {
+        uv_run(&w->n->loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(e->body_state, ENTRY_NONE);
+    assert_false(e->stored);
+    blocks_close(w->n);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -589,6 +656,8 @@ int main(void)
         TEST(pressure_is_heeded),
         TEST(what_is_stored_comes_back_on_a_younger_state),
         TEST(what_is_final_does_not_come_back),
+        TEST(what_workers_bring_back_at_the_end_is_given_back),
+        TEST(a_body_that_is_checked_at_the_end_is_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
