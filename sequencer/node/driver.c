@@ -82,6 +82,7 @@ enum err driver_open(struct node *n)
     if (n->config->trace[0] != '\0') {
         d->trace = fopen(n->config->trace, "ae");
     }
+    d->steps.effects = d->effects;
     return driver_steps(n);
 }
 
