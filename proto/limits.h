@@ -57,6 +57,7 @@
     LIMIT(INTAKE_WAITING, 16384, "transactions", "new ones refused: acknowledgement pending")  \
     LIMIT(INTAKE_LATE_MS, 500, "ms", "new ones refused: the oldest waits so long for its check") \
     LIMIT(INTAKE_BATCH, 512, "transactions", "rest in the next frame")                         \
+    LIMIT(INTAKE_RETOLD, 64, "transactions", "old ones, told to one member a second: rest later") \
     LIMIT(SENDERS_KNOWN, 65536, "senders", "an older one is recovered again")                  \
     LIMIT(RPC_CONNECTIONS, 1024, "connections", "refused with 503")                            \
     LIMIT(RPC_CONNECTIONS_PER_IP, 512, "connections", "refused with 429")                      \

@@ -365,6 +365,7 @@ struct intake {
     uint32_t works_most;            /* keeps all cores busy, and no more */
     struct intake_wait *wait, *asking; /* by hash; those of them that nobody was told of yet */
     uint32_t unanswered;
+    uint32_t retold; /* member that was last told what is old here */
     struct intake_queue admitted; /* to be stored and sent with the next write */
     uint64_t credit_us, credit_at_us; /* of writes; intake_store.c */
     struct intake_batch *batch, **batch_end; /* written, not yet durable */
@@ -384,6 +385,7 @@ void intake_store_close(struct node *n);
 void intake_stored(struct node *n, uint64_t token, enum err e);
 void intake_final(struct node *n, const struct hash *tx);
 void intake_sweep(struct node *n); /* repeats, gives up */
+void intake_retell(struct node *n); /* every second: what is old here, to one member after the other */
 void intake_peer_up(struct node *n, int member);
 void intake_close(struct node *n);
 /* Puts what the disk holds back into the pool. */

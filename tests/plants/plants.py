@@ -233,6 +233,9 @@ PLANTS = [
           "sequencer/steps/gates.c", "    s->failed = false;\n    steps_drain(s);",
           "    steps_drain(s);"),
     # ---- outside the core
+    Plant("old-never-retold", "§7: what is acknowledged is confirmed, whoever holds it",
+          "sequencer/mempool/mempool.c", "        n += out[n].executable ? 1 : 0;\n",
+          "        n += 0 * out[n].nonce > 0 ? 1 : 0;\n"),
     Plant("acknowledged-too-early", "§7: acknowledged when durable at weight A",
           "sequencer/node/intake_acks.c", "members_weight(&n->epoch, w->acks) >= n->epoch.blocking) {",
           "w->acks != 0) {"),

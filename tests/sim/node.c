@@ -275,6 +275,7 @@ void node_beat(struct sim *s, struct node *n)
                .at = s->now + BEAT_US, .kind = SIM_BEAT, .to = (int8_t)n->index, .life = n->life});
     node_health(s, n);
     node_sync(s, n);
+    users_retell(s, n);
     for (uint32_t i = 0; i < s->nodes; i++) {
         if (s->node[i].member != n->member && s->link[n->index][i].up) {
             links_latency(s, n, &s->node[i]);
