@@ -38,8 +38,11 @@ struct l1_link {
     struct l1_post *post;
     struct l1_backlog *backlog;
     uint64_t moved_ms; /* when L1 blocks were last read (loop's clock) */
-    pthread_mutex_t lock; /* of the one below */
+    struct l1_box *in, *out;
+    uv_async_t heard;
+    pthread_mutex_t lock; /* of the two below */
     struct l1_standing standing;
+    struct l1_news news;
 };
 
 /* ---- addresses ------------------------------------------------------------------------------- */
@@ -103,6 +106,7 @@ static void publish(struct l1_link *l)
     is.alarm = derive_alarm(d)->raised;
     if (l->post != NULL) {
         l1_post_stand(l->post, &is);
+        is.sharing.dropped = l1_box_dropped(l->in);
     }
     is.behind = is_behind(l, &is);
     count_unsafe(l, &is);
@@ -111,12 +115,36 @@ static void publish(struct l1_link *l)
     pthread_mutex_unlock(&l->lock);
 }
 
+static struct l1_news link_news(void *link)
+{
+    struct l1_link *l = link;
+    pthread_mutex_lock(&l->lock);
+    struct l1_news news = l->news;
+    pthread_mutex_unlock(&l->lock);
+    return news;
+}
+
 static void look(struct l1_link *l)
 {
     if (l->post != NULL) {
         l1_post_look(l->post, uv_now(&l->loop));
     }
     publish(l);
+}
+
+/* A letter at a time between other events: verifying one can take a while. */
+static void on_heard(uv_async_t *async)
+{
+    struct l1_link *l = async->data;
+    struct l1_letter *letter = l1_box_take(l->in);
+    if (letter == NULL) {
+        return;
+    }
+    if (l->post != NULL) {
+        l1_post_hear(l->post, letter);
+    }
+    free(letter);
+    uv_async_send(&l->heard);
 }
 
 static void on_read(void *arg)
@@ -161,6 +189,7 @@ static void on_stop(uv_async_t *async)
     struct l1_link *l = async->data;
     uv_close((uv_handle_t *)&l->beat, NULL);
     uv_close((uv_handle_t *)&l->stop, NULL);
+    uv_close((uv_handle_t *)&l->heard, NULL);
     l1_client_close(l->client, closed, l);
     l->client = NULL;
 }
@@ -247,12 +276,14 @@ static enum err open_client(struct l1_link *l, char *why, size_t why_len)
 
 static enum err open_loop(struct l1_link *l)
 {
-    l->stop.data = l->beat.data = l;
+    l->stop.data = l->beat.data = l->heard.data = l;
+    l->news.leader = -1;
     if (pthread_mutex_init(&l->lock, NULL) != 0 || uv_loop_init(&l->loop) != 0) {
         return ERR_NO_MEMORY;
     }
     l->has_loop = true;
     return uv_async_init(&l->loop, &l->stop, on_stop) == 0 &&
+                   uv_async_init(&l->loop, &l->heard, on_heard) == 0 &&
                    uv_timer_init(&l->loop, &l->beat) == 0 &&
                    uv_timer_start(&l->beat, on_beat, BEAT_MS, BEAT_MS) == 0
                ? OK
@@ -280,11 +311,14 @@ static enum err open_parts(struct l1_link *l, char *why, size_t why_len)
         snprintf(why, why_len, "%s cannot be made", dir);
         return ERR_IO;
     }
+    TRY(l1_box_open(&l->in));
+    TRY(l1_box_open(&l->out));
     TRY(open_client(l, why, why_len));
     TRY(open_read(l, dir, why, why_len));
     TRY(l1_backlog_open(&l->backlog, l->s.config->dir));
     const struct l1_post_setup ps = {.l1 = l->l1, .node = &l->s, .read = l->read, .own = l->own,
-                                     .l1_chain_id = l->chain_id};
+                                     .l1_chain_id = l->chain_id, .news = link_news,
+                                     .out = l->out, .link = l};
     TRY(l1_post_open(&l->post, &ps, why, why_len));
     if (strcmp(l->s.config->da, "blob") == 0) {
         (void)can_check(l); /* posted from here soon: loaded from now on */
@@ -321,6 +355,33 @@ void l1_link_look(struct l1_link *l, struct l1_standing *out)
     pthread_mutex_unlock(&l->lock);
 }
 
+void l1_link_tell(struct l1_link *l, const struct l1_news *news)
+{
+    pthread_mutex_lock(&l->lock);
+    l->news = *news;
+    pthread_mutex_unlock(&l->lock);
+}
+
+void l1_link_hear(struct l1_link *l, int member, const struct message *m)
+{
+    bool ack = m->kind == MSG_INTENT_ACK;
+    struct l1_letter like = {.members = UINT32_C(1) << member, .ack = ack};
+    if (ack) {
+        like.segment = m->u.intent_ack.segment;
+        like.intent = m->u.intent_ack.intent;
+    } else {
+        like.answer = m->u.intent.answer;
+    }
+    if (l1_box_put(l->in, &like, ack ? bytes_of("", 0) : m->u.intent.intent)) {
+        uv_async_send(&l->heard);
+    }
+}
+
+struct l1_letter *l1_link_letter(struct l1_link *l)
+{
+    return l1_box_take(l->out);
+}
+
 static void close_handle(uv_handle_t *handle, void *arg)
 {
     (void)arg;
@@ -354,6 +415,8 @@ void l1_link_close(struct l1_link *l)
     l1_read_close(l->read);
     l1_own_close(l->own);
     l1_backlog_close(l->backlog);
+    l1_box_close(l->in);
+    l1_box_close(l->out);
     pthread_mutex_destroy(&l->lock);
     free(l);
 }

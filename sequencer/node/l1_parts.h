@@ -16,6 +16,8 @@ struct l1_segment {
     uint64_t no, first, last, first_ms;
     uint8_t proposer; /* of its last block */
     size_t payload;   /* bytes */
+    struct hash last_hash, root;
+    struct channel_id channel;
 };
 
 /* The segment that begins with block `first`; its payload is not read. ERR_NOT_FOUND: none is
@@ -64,13 +66,16 @@ enum err l1_own_kzg(struct l1_own *o, const struct kzg **out) MUST_USE;
 /* A segment as it is sent: data of each transaction, and the blobs. */
 struct l1_load {
     struct buffer data[2];     /* calldata: payload, envelope; blob: the envelope */
-    struct blob_posting blobs; /* blob only */
+    struct blob_posting blobs; /* blob only; committed to, */
+    size_t proved;             /* and so many of them proved */
 };
 void l1_load_init(struct l1_load *l);
 void l1_load_free(struct l1_load *l);
 /* `kzg` NULL: as calldata. ERR_TOO_LARGE: more blobs than a transaction takes; ERR_NOT_FOUND. */
 enum err l1_load_make(struct l1_load *l, const char *dir, uint64_t first, const struct kzg *kzg)
     MUST_USE;
+/* The proofs, before it is sent: 0.4 s a blob. What only checks another's hashes needs none. */
+enum err l1_load_prove(struct l1_load *l, const struct kzg *kzg) MUST_USE;
 /* The one blob of zeros that a cancellation carries. */
 enum err l1_load_zeros(struct l1_load *l, const struct kzg *kzg) MUST_USE;
 
@@ -83,6 +88,9 @@ struct l1_post_setup {
     struct l1_read *read;
     struct l1_own *own;
     uint64_t l1_chain_id;
+    struct l1_box *out; /* letters to members */
+    struct l1_news (*news)(void *link);
+    void *link;
 };
 
 /* Without a poster's key file there is nothing to do: OK, and *out NULL. */
@@ -90,6 +98,8 @@ enum err l1_post_open(struct l1_post **out, const struct l1_post_setup *s, char 
                       size_t why_len) MUST_USE;
 /* After a head was read, and every second. */
 void l1_post_look(struct l1_post *p, uint64_t now_ms);
+/* What a member says. Every byte of it is unproved. */
+void l1_post_hear(struct l1_post *p, const struct l1_letter *l);
 void l1_post_stand(const struct l1_post *p, struct l1_standing *out);
 void l1_post_close(struct l1_post *p); /* after the L1 client was closed */
 

@@ -70,6 +70,9 @@ static enum err describe(struct bytes envelope, struct l1_segment *out)
         out->last = a->last;
         out->first_ms = a->first_ms;
         out->proposer = (uint8_t)last->leader;
+        out->last_hash = a->last_hash;
+        out->root = a->root;
+        out->channel = a->channel;
     }
     free(a);
     return e;

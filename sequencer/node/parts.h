@@ -456,6 +456,8 @@ void posting_heads(struct node *n, const struct posting_head *safe,
 /* posting_l1.c: where there is an L1, the heads are its. */
 enum err posting_l1_open(struct node *n, char *why, size_t why_len) MUST_USE;
 void posting_l1_turn(struct node *n);
+/* What a member says of its or others' transactions to the L1: MSG_INTENT, MSG_INTENT_ACK. */
+void posting_l1_hear(struct node *n, int member, const struct message *m);
 struct json_object *posting_l1_doc(const struct node *n); /* NULL: none */
 /* What the own blocks and the intake must heed now. */
 struct pressure posting_pressure(const struct node *n);
