@@ -50,8 +50,8 @@
     LIMIT(SYNC_BLOCKS, 64, "blocks", "an answer holds no more; the asker asks again")          \
     LIMIT(SYNC_BYTES, 4194304, "bytes", "an answer holds no more; the asker asks again")       \
     LIMIT(BLOCK_CACHE_BYTES, 67108864, "bytes", "older bodies are read from disk")             \
-    LIMIT(POOL_TXS, 65536, "transactions", "cheapest evicted or refused")                      \
-    LIMIT(POOL_BYTES, 67108864, "bytes", "cheapest evicted or refused")                        \
+    LIMIT(POOL_TXS, 65536, "transactions", "refused; half for what no block can take now")     \
+    LIMIT(POOL_BYTES, 67108864, "bytes", "refused; half for what no block can take now")       \
     LIMIT(POOL_ACCOUNT_TXS, 4096, "transactions", "refused: per sender, executable")           \
     LIMIT(POOL_ACCOUNT_QUEUED, 64, "transactions", "refused: per sender, nonce ahead")         \
     LIMIT(POOL_EXPIRY_S, 10800, "s", "a queued transaction that never became executable")      \

@@ -31,7 +31,6 @@ static struct account *account_create(struct mempool *p, const struct address *a
         return NULL;
     }
     a->address = *address;
-    a->evict_place = UINT32_MAX;
     (void)read_chain(p, a);
     HASH_ADD(hh, p->accounts, address, sizeof a->address, a);
     if (a->hh.tbl == NULL) {
@@ -104,7 +103,6 @@ enum err pool_account_insert(struct mempool *p, struct account *a, struct entry 
     p->stats.count++;
     p->stats.bytes += e->raw_len;
     pool_account_extend(p, a);
-    pool_evict_update(p, a);
     return OK;
 }
 
@@ -128,11 +126,6 @@ void pool_account_remove(struct mempool *p, struct account *a, uint32_t index)
     p->stats.count--;
     p->stats.bytes -= e->raw_len;
     free(e);
-    if (a->n == 0) {
-        pool_evict_forget(p, a);
-    } else {
-        pool_evict_update(p, a);
-    }
 }
 
 void pool_account_extend(struct mempool *p, struct account *a)
@@ -156,9 +149,6 @@ void pool_account_recount(struct mempool *p, struct account *a)
     a->executable = 0;
     a->spent = (struct u256){{0}};
     pool_account_extend(p, a);
-    if (a->n > 0) {
-        pool_evict_update(p, a);
-    }
 }
 
 static void drop(struct mempool *p, struct account *a, uint32_t index, pool_dropped dropped,
@@ -193,7 +183,6 @@ void pool_account_settle(struct mempool *p, struct account *a)
     if (p->sweep_next == a) {
         p->sweep_next = a->hh.next;
     }
-    pool_evict_forget(p, a);
     HASH_DEL(p->accounts, a);
     free(a->entry);
     free(a);

@@ -5,8 +5,6 @@
 
 enum { PRICE_BUMP_PERCENT = 10, SWEEP_ACCOUNTS = 16384 };
 
-enum origin { FROM_PEER, FROM_USER, FROM_DISK };
-
 enum err mempool_create(struct mempool **out, const struct mempool_options *o)
 {
     struct mempool *p = calloc(1, sizeof *p);
@@ -23,7 +21,6 @@ void mempool_destroy(struct mempool *p)
     if (p == NULL) {
         return;
     }
-    p->evict_valid = false;
     struct account *a = NULL;
     struct account *next = NULL;
     HASH_ITER(hh, p->accounts, a, next)
@@ -33,7 +30,6 @@ void mempool_destroy(struct mempool *p)
         }
         pool_account_settle(p, a);
     }
-    free(p->evict);
     free(p->offer);
     free(p);
 }
@@ -55,7 +51,7 @@ static struct entry *find(const struct mempool *p, const struct hash *hash)
 }
 
 static struct entry *entry_create(struct mempool *p, const struct tx *tx, const struct u256 *cost,
-                                  enum origin from, uint64_t now_s)
+                                  bool restored, uint64_t now_s)
 {
     struct entry *e = calloc(1, sizeof *e + tx->raw.n);
     if (e == NULL) {
@@ -69,8 +65,7 @@ static struct entry *entry_create(struct mempool *p, const struct tx *tx, const 
     e->cost = *cost;
     e->added_s = now_s;
     e->order = ++p->order;
-    e->local = from != FROM_PEER;
-    e->restored = from == FROM_DISK;
+    e->restored = restored;
     e->raw_len = tx->raw.n;
     memcpy(e->raw, tx->raw.p, tx->raw.n);
     return e;
@@ -87,11 +82,6 @@ static bool outbids(const struct u256 *now, const struct u256 *old)
     return u256_cmp(now, old) > 0 && u256_cmp(now, &threshold) >= 0;
 }
 
-static bool is_full(const struct mempool *p, size_t more)
-{
-    return p->stats.count + 1 > LIMIT_POOL_TXS || p->stats.bytes + more > LIMIT_POOL_BYTES;
-}
-
 /* NULL, or why there is no room for one more of this sender. */
 static const char *check_room(const struct account *a, const struct tx *tx)
 {
@@ -101,41 +91,34 @@ static const char *check_room(const struct account *a, const struct tx *tx)
     return a->n - a->executable >= LIMIT_POOL_ACCOUNT_QUEUED ? "account limit exceeded" : NULL;
 }
 
-/* Where it came from decides only who goes first among equals: if it let one in, two full nodes
- * would throw out what each had acknowledged to the other. */
-static bool pays_more(uint64_t price, const struct account *cheapest)
+static bool holds_more_than(const struct mempool *p, uint64_t txs, uint64_t bytes, size_t more)
 {
-    return price >> 1 > cheapest->evict_price >> 1;
+    return p->stats.count + 1 > txs || p->stats.bytes + more > bytes;
 }
 
-/* Evicts cheaper ones until `e` fits. NULL, or why it does not. */
-static const char *make_room(struct mempool *p, const struct account *a, const struct entry *e)
+/* Could it stand in the next block? */
+static bool is_includable(const struct mempool *p, const struct account *a, const struct tx *tx)
 {
-    bool executable = e->nonce == a->nonce + a->executable;
-    while (is_full(p, e->raw_len)) {
-        struct account *cheapest = pool_evict_cheapest(p);
-        if (cheapest == NULL) {
-            return "txpool is full";
-        }
-        if (!pays_more(pool_evict_price(e, &p->evict_base_fee, executable), cheapest)) {
-            return executable ? "transaction underpriced" : "txpool is full";
-        }
-        if (cheapest == a) {
-            return "txpool is full"; /* it would push out what it builds on */
-        }
-        pool_account_remove(p, cheapest, cheapest->n - 1);
-        pool_account_settle(p, cheapest);
-        p->stats.evicted++;
-    }
-    return NULL;
+    struct u256 base_fee;
+    p->o.chain.base_fee(p->o.chain.ctx, &base_fee);
+    return tx->nonce == a->nonce + a->executable && u256_cmp(&tx->max_fee, &base_fee) >= 0;
+}
+
+/* What waits was acknowledged, so nothing gives way to another's price. What no block can take now
+ * gets half of the room: the other half is always one that blocks empty. */
+static const char *check_full(const struct mempool *p, const struct account *a, const struct tx *tx)
+{
+    bool half = holds_more_than(p, LIMIT_POOL_TXS / 2, LIMIT_POOL_BYTES / 2, tx->raw.n);
+    bool full = holds_more_than(p, LIMIT_POOL_TXS, LIMIT_POOL_BYTES, tx->raw.n);
+    return full || (half && !is_includable(p, a, tx)) ? "txpool is full" : NULL;
 }
 
 static enum mempool_verdict add_new(struct mempool *p, struct account *a, const struct tx *tx,
                                     struct entry *e, char *text, size_t text_len)
 {
     const char *why = e->restored ? NULL : check_room(a, tx);
-    if (why == NULL) {
-        why = make_room(p, a, e);
+    if (why == NULL && !e->restored) {
+        why = check_full(p, a, tx);
     }
     if (why == NULL && pool_account_insert(p, a, e) != OK) {
         why = "txpool is full";
@@ -170,7 +153,8 @@ static enum mempool_verdict replace(struct mempool *p, struct account *a, struct
 }
 
 static enum mempool_verdict add_to(struct mempool *p, struct account *a, const struct tx *tx,
-                                   enum origin from, uint64_t now_s, char *text, size_t text_len)
+                                   bool restored, uint64_t now_s, struct hash *replaced, char *text,
+                                   size_t text_len)
 {
     struct u256 cost;
     bool overflow = u256_mul_u64(&cost, &tx->max_fee, tx->gas);
@@ -180,20 +164,23 @@ static enum mempool_verdict add_to(struct mempool *p, struct account *a, const s
     }
     struct entry *old = pool_account_entry(a, tx->nonce);
     if (!pool_check_nonce(a, tx, text, text_len) ||
-        (from != FROM_DISK && !pool_check_funds(a, tx, &cost, old, text, text_len))) {
+        (!restored && !pool_check_funds(a, tx, &cost, old, text, text_len))) {
         return refused(p, text, text_len, NULL);
     }
-    struct entry *e = entry_create(p, tx, &cost, from, now_s);
+    struct entry *e = entry_create(p, tx, &cost, restored, now_s);
     if (e == NULL) {
         return refused(p, text, text_len, "txpool is full");
     }
-    return old != NULL ? replace(p, a, old, e, text, text_len)
-                       : add_new(p, a, tx, e, text, text_len);
+    if (old == NULL) {
+        return add_new(p, a, tx, e, text, text_len);
+    }
+    *replaced = old->hash;
+    return replace(p, a, old, e, text, text_len);
 }
 
 static enum mempool_verdict add(struct mempool *p, const struct tx *tx,
-                                const struct address *sender, enum origin from, uint64_t now_s,
-                                char *text, size_t text_len)
+                                const struct address *sender, bool restored, uint64_t now_s,
+                                struct hash *replaced, char *text, size_t text_len)
 {
     if (find(p, &tx->hash) != NULL) {
         (void)snprintf(text, text_len, "already known");
@@ -206,23 +193,25 @@ static enum mempool_verdict add(struct mempool *p, const struct tx *tx,
     if (a == NULL) {
         return refused(p, text, text_len, "txpool is full");
     }
-    enum mempool_verdict v = add_to(p, a, tx, from, now_s, text, text_len);
+    enum mempool_verdict v = add_to(p, a, tx, restored, now_s, replaced, text, text_len);
     pool_account_settle(p, a);
     return v;
 }
 
 enum mempool_verdict mempool_add(struct mempool *p, const struct tx *tx,
-                                 const struct address *sender, bool local, uint64_t now_s,
-                                 char *text, size_t text_len)
+                                 const struct address *sender, uint64_t now_s,
+                                 struct hash *replaced, char *text, size_t text_len)
 {
-    return add(p, tx, sender, local ? FROM_USER : FROM_PEER, now_s, text, text_len);
+    struct hash none;
+    return add(p, tx, sender, false, now_s, replaced != NULL ? replaced : &none, text, text_len);
 }
 
 enum mempool_verdict mempool_restore(struct mempool *p, const struct tx *tx,
                                      const struct address *sender, uint64_t now_s, char *text,
                                      size_t text_len)
 {
-    return add(p, tx, sender, FROM_DISK, now_s, text, text_len);
+    struct hash replaced;
+    return add(p, tx, sender, true, now_s, &replaced, text, text_len);
 }
 
 static void describe(const struct entry *e, struct mempool_entry *out)

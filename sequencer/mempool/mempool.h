@@ -1,6 +1,6 @@
 /* Transactions that wait: per account in nonce order, accounts by price.
  *
- * A transaction stays until it is final, replaced, evicted, expired or unpayable; blocks that are
+ * A transaction stays until it is final, replaced, expired or unpayable; blocks that are
  * proposed and then skipped therefore need no re-insertion. Executable: nonces contiguous from
  * the account's final nonce on, and payable one by one; others are queued, as in geth.
  *
@@ -41,18 +41,19 @@ void mempool_destroy(struct mempool *p);
 
 /* `text` receives a static sentence in geth's wording, details included where geth has them
  * ("nonce too low: next nonce 5, tx nonce 3", "insufficient funds for gas * price + value: …"),
- * at most text_len bytes. `local`: submitted here rather than by a peer. The transaction must have
- * been decoded and its sender recovered. When the pool is full the cheapest last transaction of an
- * account goes for one that pays more, queued ones before executable ones, a peer's before a local
- * one of equal price. */
+ * at most text_len bytes. The transaction must have been decoded and its sender recovered.
+ * `replaced` (may be NULL) receives the hash of what gave way, for POOL_REPLACED. What waits was
+ * acknowledged and is never pushed out by another's price: a full pool refuses; what no block can
+ * take now (a nonce ahead, below the base fee) already when it is half full, so that nobody can
+ * fill it for ever. */
 enum mempool_verdict mempool_add(struct mempool *p, const struct tx *tx,
-                                 const struct address *sender, bool local, uint64_t now_s,
-                                 char *text, size_t text_len);
+                                 const struct address *sender, uint64_t now_s,
+                                 struct hash *replaced, char *text, size_t text_len);
 
 /* What the own disk holds of an earlier life: accepted then, perhaps promised to a user, and judged
  * by a state that may have been younger than the one a start finds. So neither the limits of one
- * sender nor its balance refuse it, a gap before it does not either, and being unpayable takes it
- * out only when it expires. What is final already, and what a full pool evicts, is refused. */
+ * sender or of the pool nor its balance refuse it, a gap before it does not either, and being
+ * unpayable takes it out only when it expires. What is final already is refused. */
 enum mempool_verdict mempool_restore(struct mempool *p, const struct tx *tx,
                                      const struct address *sender, uint64_t now_s, char *text,
                                      size_t text_len);
@@ -107,7 +108,7 @@ uint32_t mempool_oldest(const struct mempool *p, uint64_t until_s, struct mempoo
                         uint32_t max);
 
 struct mempool_stats {
-    uint64_t count, executable, bytes, added, replaced, refused, evicted, expired;
+    uint64_t count, executable, bytes, added, replaced, refused, expired;
 };
 void mempool_get_stats(const struct mempool *p, struct mempool_stats *out);
 /* Every entry, in no order; for restoring, txpool_content and tests. */

@@ -1,4 +1,4 @@
-/* Inside the mempool: entries, accounts and the heap. For this folder's files alone. */
+/* Inside the mempool: entries and accounts. For this folder's files alone. */
 #ifndef SEQUENCER_MEMPOOL_POOL_H
 #define SEQUENCER_MEMPOOL_POOL_H
 
@@ -22,7 +22,6 @@ struct entry {
     struct u256 cost; /* value + gas * max fee */
     uint64_t added_s;
     uint64_t order; /* of arrival: ties go to the older */
-    bool local;
     bool restored; /* accepted before this start, perhaps on a younger state than the chain's */
     UT_hash_handle hh; /* by hash */
     size_t raw_len;
@@ -41,9 +40,6 @@ struct account {
     uint32_t executable;
     struct u256 spent;
     bool touched;         /* scratch of mempool_final */
-    uint64_t evict_price; /* of the last entry; see heap.c */
-    uint64_t evict_order;
-    uint32_t evict_place; /* in the eviction heap */
     UT_hash_handle hh;    /* by address */
 };
 
@@ -54,12 +50,6 @@ struct mempool {
     struct account *sweep_next;
     uint64_t order;
     struct mempool_stats stats;
-    /* Accounts by the price of their last entry, cheapest first; made when the pool is full. */
-    struct account **evict;
-    uint32_t evict_n;
-    uint32_t evict_cap;
-    bool evict_valid;
-    struct u256 evict_base_fee;
     /* Scratch of mempool_select. */
     struct offer *offer;
     uint32_t offer_cap;
@@ -86,17 +76,6 @@ void pool_account_extend(struct mempool *p, struct account *a);
 void pool_account_refresh(struct mempool *p, struct account *a, pool_dropped dropped, void *arg);
 /* Frees it when nothing is left. */
 void pool_account_settle(struct mempool *p, struct account *a);
-
-/* heap.c */
-/* Effective tip at this base fee in wei, at most 2^62 - 1; 0 for what lies below the base fee. */
-uint64_t pool_tip(const struct entry *e, const struct u256 *base_fee);
-/* The account changed, arrived or leaves: keep its place in the eviction heap, if there is one. */
-void pool_evict_update(struct mempool *p, struct account *a);
-void pool_evict_forget(struct mempool *p, struct account *a);
-/* The account whose last entry goes first, or NULL. */
-struct account *pool_evict_cheapest(struct mempool *p);
-/* The price and place in time by which entries are evicted; `queued` go before executable ones. */
-uint64_t pool_evict_price(const struct entry *e, const struct u256 *base_fee, bool executable);
 
 /* check.c: */
 /* True, or the reason in `text`. First what no state can change. */

@@ -20,6 +20,21 @@ struct taking {
     struct u256 base_fee;
 };
 
+static const uint64_t highest_tip = (UINT64_C(1) << 62) - 1;
+
+/* Effective tip at this base fee in wei, at most 2^62 - 1; 0 for what lies below the base fee. */
+static uint64_t effective_tip(const struct entry *e, const struct u256 *base_fee)
+{
+    struct u256 tip;
+    if (u256_sub(&tip, &e->max_fee, base_fee)) {
+        return 0;
+    }
+    if (u256_cmp(&e->max_tip, &tip) < 0) {
+        tip = e->max_tip;
+    }
+    return u256_fits_u64(&tip) && tip.v[0] < highest_tip ? tip.v[0] : highest_tip;
+}
+
 /* Skips what unfinalized ancestors hold; false when nothing payable at this base fee is next. */
 static bool offer_find(const struct taking *t, struct offer *o)
 {
@@ -34,7 +49,7 @@ static bool offer_find(const struct taking *t, struct offer *o)
     if (u256_cmp(&e->max_fee, &t->base_fee) < 0) {
         return false;
     }
-    o->tip = pool_tip(e, &t->base_fee);
+    o->tip = effective_tip(e, &t->base_fee);
     o->order = e->order;
     return true;
 }

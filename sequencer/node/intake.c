@@ -227,9 +227,10 @@ static bool admit(struct node *n, struct intake_tx *t)
         return false;
     }
     char text[256] = "";
-    enum mempool_verdict v = mempool_add(n->mempool, &t->tx, &t->sender, t->from < 0,
-                                         driver_wall(n) / 1000, text, sizeof text);
+    enum mempool_verdict v = mempool_add(n->mempool, &t->tx, &t->sender, driver_wall(n) / 1000,
+                                         &t->replaced, text, sizeof text);
     bool added = v == POOL_ADDED || v == POOL_REPLACED;
+    t->replaces = v == POOL_REPLACED;
     if (added) {
         n->health.pool_grew = true;
     }

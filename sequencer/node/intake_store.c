@@ -58,11 +58,28 @@ static void send_admitted(struct node *n, int to)
     send_frame(n, to, tx, count);
 }
 
-/* Key: transaction hash; value: sender, raw bytes. */
+/* Key: transaction hash; value: sender, raw bytes, copied to `at`. */
+static struct storage_put record(const struct intake_tx *t, uint8_t *at)
+{
+    memcpy(at, t->sender.b, sizeof t->sender);
+    memcpy(at + sizeof t->sender, t->raw, t->n);
+    return (struct storage_put){.table = TABLE_POOL,
+                                .key = bytes_of(t->tx.hash.b, sizeof t->tx.hash.b),
+                                .value = bytes_of(at, sizeof t->sender + t->n)};
+}
+
+/* It may be final or replaced by now: nobody would take its record off the disk again. */
+static bool still_waits(const struct node *n, const struct intake_tx *t)
+{
+    struct mempool_entry e;
+    return mempool_get(n->mempool, &t->tx.hash, &e);
+}
+
 static enum err submit_batch(struct node *n, struct intake_batch *b)
 {
     struct intake *in = &n->intake;
-    struct storage_put *put = calloc(b->cap, sizeof *put);
+    struct storage_put *put = calloc(2 * (size_t)b->cap, sizeof *put);
+    size_t puts = 0;
     size_t size = 0;
     for (struct intake_tx *t = in->admitted.first; t != NULL; t = t->next) {
         size += sizeof t->sender + t->n;
@@ -71,18 +88,21 @@ static enum err submit_batch(struct node *n, struct intake_batch *b)
     enum err err = put == NULL || values == NULL ? ERR_NO_MEMORY : OK;
     uint8_t *at = values;
     for (struct intake_tx *t = in->admitted.first; t != NULL && err == OK; t = t->next) {
-        put[b->n].table = TABLE_POOL;
-        put[b->n].key = bytes_of(t->tx.hash.b, sizeof t->tx.hash.b);
-        put[b->n].value = bytes_of(at, sizeof t->sender + t->n);
-        memcpy(at, t->sender.b, sizeof t->sender);
-        memcpy(at + sizeof t->sender, t->raw, t->n);
+        if (t->replaces) {
+            struct bytes key = bytes_of(t->replaced.b, sizeof t->replaced.b);
+            put[puts++] = (struct storage_put){.table = TABLE_POOL, .key = key, .erase = true};
+        }
+        if (!still_waits(n, t)) {
+            continue;
+        }
+        put[puts++] = record(t, at);
         at += sizeof t->sender + t->n;
         b->item[b->n].hash = t->tx.hash;
         b->item[b->n].from = t->from;
         b->n++;
     }
     if (err == OK) {
-        err = storage_submit_puts(n->storage, put, b->n, true, b->token);
+        err = storage_submit_puts(n->storage, put, puts, true, b->token);
     }
     free(values);
     free(put);

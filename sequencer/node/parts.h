@@ -323,6 +323,8 @@ struct intake_tx {
     uint64_t at_us;
     struct tx tx;
     struct address sender;
+    bool replaces; /* this one in the pool: it leaves the disk with the same write */
+    struct hash replaced;
     bool known; /* the sender is: it was recovered before */
     enum tx_error error;
     uint32_t n;

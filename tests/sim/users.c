@@ -81,13 +81,13 @@ static struct tx tx_of(const struct sim *s, const struct user_tx *t)
                        .raw = bytes_of(t->raw, RAW)};
 }
 
-static bool pool_put(struct sim *s, struct node *n, const struct user_tx *t, bool local)
+static bool pool_put(struct sim *s, struct node *n, const struct user_tx *t)
 {
     char text[256];
     const struct tx tx = tx_of(s, t);
     enum mempool_verdict v =
-        mempool_add(s->users->node[n->index].pool, &tx, &s->users->address[t->user], local,
-                    s->now / SECOND, text, sizeof text);
+        mempool_add(s->users->node[n->index].pool, &tx, &s->users->address[t->user],
+                    s->now / SECOND, NULL, text, sizeof text);
     return v != POOL_REFUSED;
 }
 
@@ -240,7 +240,7 @@ void users_message(struct sim *s, struct node *n, struct node *from, const struc
     for (uint32_t i = 0; m->kind == MSG_TXS && i < m->u.txs.txs; i++) {
         struct user_tx *t = find_raw(u, m->u.txs.tx[i]);
         if (t != NULL && u->node[n->index].pool != NULL &&
-            (t->nonce < u->node[n->index].nonce[t->user] || pool_put(s, n, t, false))) {
+            (t->nonce < u->node[n->index].nonce[t->user] || pool_put(s, n, t))) {
             store(s, n, t);
         }
     }
@@ -314,7 +314,7 @@ static struct node *some_node(struct sim *s)
 static void submit(struct sim *s, struct user_tx *t)
 {
     struct node *n = some_node(s);
-    if (n == NULL || !pool_put(s, n, t, true)) {
+    if (n == NULL || !pool_put(s, n, t)) {
         return;
     }
     t->to = n->index;

@@ -75,7 +75,7 @@ static enum mempool_verdict add(struct world *w, struct kit_transfer t)
 {
     kit_sign(&w->tx, &t);
     memset(w->text, 0, sizeof w->text);
-    return mempool_add(w->p, &w->tx.tx, &w->tx.sender, true, w->now_s, w->text, sizeof w->text);
+    return mempool_add(w->p, &w->tx.tx, &w->tx.sender, w->now_s, NULL, w->text, sizeof w->text);
 }
 
 static enum mempool_verdict add_request(struct world *w, uint32_t from, const struct tx_request *r)
@@ -83,7 +83,7 @@ static enum mempool_verdict add_request(struct world *w, uint32_t from, const st
     struct address a = kit_address(from);
     kit_sign_request(&w->tx, &a, r);
     memset(w->text, 0, sizeof w->text);
-    return mempool_add(w->p, &w->tx.tx, &a, true, w->now_s, w->text, sizeof w->text);
+    return mempool_add(w->p, &w->tx.tx, &a, w->now_s, NULL, w->text, sizeof w->text);
 }
 
 static struct hash last_hash(const struct world *w)
@@ -168,7 +168,7 @@ static void test_unprotected_is_refused(void **state)
     struct world *w = *state;
     kit_sign(&w->tx, &(struct kit_transfer){.gas = 21000, .max_fee = GWEI, .tip = 1});
     w->tx.tx.has_chain_id = false;
-    assert_int_equal(mempool_add(w->p, &w->tx.tx, &w->tx.sender, false, 0, w->text, sizeof w->text),
+    assert_int_equal(mempool_add(w->p, &w->tx.tx, &w->tx.sender, 0, NULL, w->text, sizeof w->text),
                      POOL_REFUSED);
     assert_string_equal(w->text, "only replay-protected (EIP-155) transactions allowed over RPC");
 }
@@ -523,55 +523,61 @@ static void test_oldest(void **state)
     assert_true(hash_equal(&old[0].hash, &hash[2]));
 }
 
-/* Bytes fill the pool before numbers do: 512 transactions of 128 KiB. */
+/* Large calldata, as far as the pool can see: bytes fill it before numbers do. */
+static enum mempool_verdict add_large(struct world *w, uint32_t from, uint64_t nonce, uint64_t tip,
+                                      uint64_t max_fee)
+{
+    static uint8_t raw[LIMIT_TX_BYTES];
+    struct kit_transfer t = kit_transfer(0, 1, nonce, 1);
+    t.from = kit_address(from);
+    t.tip = tip;
+    t.max_fee = max_fee;
+    kit_sign(&w->tx, &t);
+    struct tx tx = w->tx.tx;
+    tx.raw = bytes_of(raw, sizeof raw);
+    return mempool_add(w->p, &tx, &w->tx.sender, 0, NULL, w->text, sizeof w->text);
+}
+
+/* Whoever was told that it waits is not pushed out by a price. */
 static void test_full_pool(void **state)
 {
     struct world *w = *state;
-    static uint8_t raw[LIMIT_TX_BYTES];
-    struct kit_transfer t = kit_transfer(0, 1, 0, 1);
     uint32_t fits = LIMIT_POOL_BYTES / LIMIT_TX_BYTES;
-    for (uint32_t i = 0; i <= fits + 2; i++) {
-        t.from = kit_address(100 + i);
-        t.tip = 1000 + i;
-        if (i == fits) {
-            t.tip = 999; /* cheaper than all */
-        }
-        kit_sign(&w->tx, &t);
-        struct tx tx = w->tx.tx;
-        tx.raw = bytes_of(raw, sizeof raw); /* large calldata, as far as the pool can see */
-        if (i == fits + 1) {
-            tx.nonce = 1; /* queued: pushes out nobody who can be executed */
-        }
-        enum mempool_verdict v =
-            mempool_add(w->p, &tx, &w->tx.sender, false, 0, w->text, sizeof w->text);
-        assert_int_equal(v, i == fits || i == fits + 1 ? POOL_REFUSED : POOL_ADDED);
-        if (i == fits) {
-            assert_string_equal(w->text, "transaction underpriced");
-        } else if (i == fits + 1) {
-            assert_string_equal(w->text, "txpool is full");
-        }
+    for (uint32_t i = 0; i < fits; i++) {
+        assert_int_equal(add_large(w, 100 + i, 0, 1000 + i, 3000000000), POOL_ADDED);
     }
-    t.tip = 1001; /* as much as the cheapest, which a peer sent; this one came from here */
-    t.from = kit_address(50);
-    kit_sign(&w->tx, &t);
-    struct tx equal = w->tx.tx;
-    equal.raw = bytes_of(raw, sizeof raw);
-    assert_int_equal(mempool_add(w->p, &equal, &w->tx.sender, true, 0, w->text, sizeof w->text),
-                     POOL_REFUSED);
-    assert_string_equal(w->text, "transaction underpriced");
-    assert_int_equal(stats(w).evicted, 1);
+    assert_int_equal(add_large(w, 50, 0, 1000000, 3000000000), POOL_REFUSED);
+    assert_string_equal(w->text, "txpool is full");
     assert_int_equal(stats(w).count, fits);
     assert_true(stats(w).bytes <= LIMIT_POOL_BYTES);
-    struct address cheapest = kit_address(100);
-    struct address next = kit_address(101);
-    assert_int_equal(mempool_pending_nonce(w->p, &cheapest), 0);
-    assert_int_equal(mempool_pending_nonce(w->p, &next), 1);
+    assert_int_equal(add_large(w, 100, 0, 2000, 4000000000), POOL_REPLACED); /* its own */
+    for (uint32_t i = 0; i < fits; i++) {
+        struct address sender = kit_address(100 + i);
+        assert_int_equal(mempool_pending_nonce(w->p, &sender), 1);
+    }
+    static uint8_t raw[LIMIT_TX_BYTES + 1];
     struct tx tx = w->tx.tx;
-    tx.raw = bytes_of(raw, (size_t)LIMIT_TX_BYTES + 1);
+    tx.raw = bytes_of(raw, sizeof raw);
     tx.hash.b[0] ^= 1;
-    assert_int_equal(mempool_add(w->p, &tx, &w->tx.sender, false, 0, w->text, sizeof w->text),
+    assert_int_equal(mempool_add(w->p, &tx, &w->tx.sender, 0, NULL, w->text, sizeof w->text),
                      POOL_REFUSED);
     assert_string_equal(w->text, "oversized data: transaction size 131073, limit 131072");
+}
+
+/* What blocks do not empty cannot fill it. */
+static void test_half_is_for_what_blocks_take(void **state)
+{
+    struct world *w = *state;
+    uint32_t half = LIMIT_POOL_BYTES / LIMIT_TX_BYTES / 2;
+    for (uint32_t i = 0; i < half; i++) {
+        assert_int_equal(add_large(w, 100 + i, i % 2, 1, i % 2 == 0 ? 1 : 3000000000), POOL_ADDED);
+    }
+    assert_int_equal(add_large(w, 50, 1, 1000000, 3000000000), POOL_REFUSED); /* queued */
+    assert_string_equal(w->text, "txpool is full");
+    assert_int_equal(add_large(w, 50, 0, 1, 1), POOL_REFUSED); /* below the base fee */
+    assert_string_equal(w->text, "txpool is full");
+    assert_int_equal(add_large(w, 50, 0, 1, 3000000000), POOL_ADDED);
+    assert_int_equal(stats(w).count, half + 1);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -596,6 +602,7 @@ int main(void)
         TEST(test_walk),
         TEST(test_oldest),
         TEST(test_full_pool),
+        TEST(test_half_is_for_what_blocks_take),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -138,7 +138,7 @@ static void step_add(struct world *w)
                         t.max_fee,  t.tip, ++w->order, w->now_s};
     enum mempool_verdict want = model_add(w, &item);
     enum mempool_verdict got =
-        mempool_add(w->p, &tx.tx, &tx.sender, true, w->now_s, text, sizeof text);
+        mempool_add(w->p, &tx.tx, &tx.sender, w->now_s, NULL, text, sizeof text);
     if (got != want) {
         fail_msg("nonce %llu: wanted %d, got %d: %s", (unsigned long long)t.nonce, (int)want,
                  (int)got, text);
