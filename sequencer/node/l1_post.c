@@ -29,16 +29,18 @@ uint64_t post_wall_ms(void)
 /* What this thread has run, and waited for a core: a machine that is short of them stops nobody. */
 static uint64_t busy_ms(void)
 {
-    unsigned long long ran = 0;
-    unsigned long long waited = 0;
-    FILE *f = fopen("/proc/thread-self/schedstat", "re");
-    if (f == NULL || fscanf(f, "%llu %llu", &ran, &waited) != 2) {
-        ran = clock_ms(CLOCK_THREAD_CPUTIME_ID) * 1000000;
+    char line[96];
+    char *end = line;
+    uint64_t waited_ns = 0;
+    FILE *f = fopen("/proc/thread-self/schedstat", "re"); /* ns run, ns waited, … */
+    if (f != NULL && fgets(line, sizeof line, f) != NULL) {
+        (void)strtoull(line, &end, 10);
+        waited_ns = strtoull(end, NULL, 10);
     }
     if (f != NULL) {
         fclose(f);
     }
-    return (ran + waited) / 1000000;
+    return clock_ms(CLOCK_THREAD_CPUTIME_ID) + waited_ns / 1000000;
 }
 
 /* Every second there is an event: where there was none, this process was stopped, and what it knows
