@@ -210,6 +210,8 @@ struct core {
     uint32_t driver_not_ready;
     bool pending;
     uint64_t pending_us;
+    bool told_pending;         /* what the last status for all said, */
+    uint64_t pending_turned_us; /* and since when it has been otherwise, or may have */
     bool draining;
     bool leaving;
     uint64_t client_silent_us;

@@ -1,6 +1,9 @@
 /* Effects of a step: collected while it runs, closed by one write that gates its votes. */
 #include "consensus/core.h"
 
+/* Far below the least time that a leader has for a payload (timing_build_budget). */
+enum { PENDING_RIDES_US = 5000 };
+
 struct effect *effect_new(struct core *c, enum effect_kind kind)
 {
     /* The last places are kept for what a step must not lose: its write and the votes behind it. */
@@ -46,6 +49,9 @@ void effect_send(struct core *c, int to, uint64_t gate, const struct message *m)
     e->u.send.to = to;
     e->u.send.gate = gate;
     e->u.send.message = m;
+    if (to == SEND_ALL && m->has_status) {
+        c->told_pending = m->status.pending;
+    }
     if (to == SEND_ALL && gate == 0 && m->has_status) {
         c->sent_status_us = c->now_us;
         c->status_due = false;
@@ -89,10 +95,15 @@ void step_keep_cert(struct core *c, const struct certificate *cert)
     c->step_cert[c->step_certs++] = cert; /* two for each vote at most */
 }
 
-/* A status alone, when nothing else carried one for so long, or at once when something changed. */
+/* A status alone, when nothing else carried one for so long, or at once when something changed.
+ * `pending` waits a moment for a proposal or a vote to ride on: a transaction turns it twice within
+ * milliseconds, and a frame to everybody for each costs more than all else that it sets going. */
 void output_status(struct core *c)
 {
     uint64_t at = c->sent_status_us + timing_status_every(c);
+    if (c->pending != c->told_pending) {
+        at = min_u64(at, c->pending_turned_us + PENDING_RIDES_US);
+    }
     if (c->config.self < 0) {
         return;
     }

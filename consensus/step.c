@@ -235,11 +235,11 @@ static void on_persisted(struct core *c, uint64_t sequence)
 
 static void on_health(struct core *c, const struct event *ev)
 {
-    bool changed = c->pending != ev->u.health.pending ||
-                   c->driver_not_ready != ev->u.health.not_ready ||
+    bool changed = c->driver_not_ready != ev->u.health.not_ready ||
                    c->draining != ev->u.health.draining;
-    if (ev->u.health.pending && !c->pending) {
-        c->pending_us = c->now_us;
+    if (ev->u.health.pending != c->pending) {
+        c->pending_turned_us = c->now_us;
+        c->pending_us = ev->u.health.pending ? c->now_us : c->pending_us;
     }
     c->pending = ev->u.health.pending;
     c->driver_not_ready = ev->u.health.not_ready;

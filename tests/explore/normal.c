@@ -33,6 +33,8 @@ static void forget_numbers(struct core *c)
     c->sequence = c->persisted = 1;
     c->random = 1;
     c->status_due = false;
+    c->told_pending = c->pending;
+    c->pending_turned_us = 0;
     c->executions = 0;
     c->builds = c->lead.build == 0 ? 0 : 1;
     c->lead.build = c->builds;

@@ -149,6 +149,76 @@ static void slow_disk_costs_no_turn(void **state)
     expect_no_skips(&o, 60);
 }
 
+/* What one member says of itself to another in frames of their own. */
+struct said {
+    int from, to;
+    uint32_t statuses, pending;
+};
+
+static bool hear(void *arg, int from, int to, const struct message *m)
+{
+    struct said *s = arg;
+    if (from == s->from && to == s->to && m->kind == MSG_STATUS) {
+        s->statuses++;
+        s->pending += m->status.pending ? 1 : 0;
+    }
+    return false;
+}
+
+static bool said_one(struct world *w, void *arg)
+{
+    (void)w;
+    return ((const struct said *)arg)->statuses > 0;
+}
+
+/* An idle world right after a member's status; that member does not lead. */
+static struct world *demand_quiet(struct said *said)
+{
+    struct world_options o = world_defaults();
+    o.pace = PACE_DEMAND;
+    o.block_time_ms = 50;
+    o.max_interval_ms = 2000;
+    struct world *w = world_new(&o);
+    world_run(w, 5000 * MS);
+    int leader = world_view(w, 0).leader;
+    *said = (struct said){.from = (leader + 1) % 4, .to = (leader + 2) % 4};
+    world_filter(w, hear, said);
+    assert_true(world_until(w, said_one, said, 100 * MS));
+    said->statuses = said->pending = 0;
+    return w;
+}
+
+/* Nothing goes out in the next 25 ms but what these say. */
+static void pending_is_told_soon(void **state)
+{
+    (void)state;
+    struct said said;
+    struct world *w = demand_quiet(&said);
+    world_pending(w, said.from, true);
+    world_run(w, 4 * MS);
+    assert_int_equal(said.statuses, 0);
+    world_run(w, 4 * MS);
+    assert_int_equal(said.statuses, 1);
+    assert_int_equal(said.pending, 1);
+    world_free(w);
+}
+
+static void pending_that_passes_is_not_told(void **state)
+{
+    (void)state;
+    struct said said;
+    struct world *w = demand_quiet(&said);
+    world_pending(w, said.from, true);
+    world_run(w, 3 * MS);
+    world_pending(w, said.from, false);
+    world_run(w, 15 * MS);
+    assert_int_equal(said.statuses, 0);
+    world_run(w, 20 * MS);
+    assert_in_range(said.statuses, 1, 2);
+    assert_int_equal(said.pending, 0);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +227,7 @@ int main(void)
         cmocka_unit_test(idle_demand),          cmocka_unit_test(blocks_keep_the_pace),
         cmocka_unit_test(turns_rotate),         cmocka_unit_test(demand_answers_at_once),
         cmocka_unit_test(demand_bursts),        cmocka_unit_test(slow_disk_costs_no_turn),
+        cmocka_unit_test(pending_is_told_soon), cmocka_unit_test(pending_that_passes_is_not_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
