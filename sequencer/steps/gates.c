@@ -143,25 +143,40 @@ static void persisted(struct steps *s, uint64_t sequence)
     steps_give(s, e);
 }
 
-static void completed(struct steps *s, const struct storage_done *done)
+/* What is durable, as far as `sequence`: said once, 0 when it was. */
+static void say_persisted(struct steps *s, uint64_t *sequence)
+{
+    if (*sequence > 0 && !s->closed) {
+        persisted(s, *sequence);
+    }
+    *sequence = 0;
+}
+
+static void completed(struct steps *s, const struct storage_done *done, uint64_t *sequence)
 {
     bool step = done->what == STORAGE_DONE_STEP;
     if (!step) {
         s->world.stored(s->world.ctx, done->value, done->err);
     }
+    if (done->err == OK && step && !s->lost_step) {
+        *sequence = done->value;
+    }
     if (done->err != OK && !s->failed) {
+        say_persisted(s, sequence); /* before the failure, as on the disk */
         write_failed(s, done->err);
-    } else if (done->err == OK && step && !s->lost_step) {
-        persisted(s, done->value);
     }
 }
 
+/* One write of the disk completes several things: what they let go leaves in one frame to each
+ * peer. */
 void steps_drain(struct steps *s)
 {
     struct storage_done done;
+    uint64_t sequence = 0;
     while (!s->closed && s->world.poll(s->world.ctx, &done)) {
-        completed(s, &done);
+        completed(s, &done, &sequence);
     }
+    say_persisted(s, &sequence);
 }
 
 void steps_back(struct steps *s, uint64_t sequence)
