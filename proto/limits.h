@@ -95,7 +95,8 @@
     LIMIT(SPAN_ELEMENTS, 10000000, "elements", "batch ignored: blocks, transactions (OP)")     \
     LIMIT(TX_BLOBS, 6, "blobs", "blob transaction refused (EIP-7594)")                         \
     LIMIT(SEGMENT_BLOCKS, 10000, "blocks", "the segment is closed")                            \
-    LIMIT(SEGMENT_BYTES, 1500000, "bytes", "the segment is closed: bodies, uncompressed")      \
+    LIMIT(SEGMENT_BYTES, 600000, "bytes", "the segment is closed: bodies, uncompressed")       \
+    LIMIT(L1_BLOCK_BYTES, 140000, "bytes", "with an L1 the leader's next block takes the rest") \
     LIMIT(OPEN_SEGMENTS, 64, "segments", "older ones are checked when read, not at a start")   \
     LIMIT(SEAL_MIN_MS, 100, "ms", "genesis refused: sealIntervalMs")                           \
     LIMIT(SEAL_MAX_MS, 3600000, "ms", "genesis refused: sealIntervalMs")                       \

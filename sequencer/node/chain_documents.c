@@ -170,6 +170,17 @@ static struct json_object *pool_doc(const struct node *n)
     return o;
 }
 
+/* How long the loop thread was busy without a look at its sockets; the histogram is in /metrics. */
+static struct json_object *loop_doc(const struct node *n)
+{
+    const struct driver *d = &n->driver;
+    struct json_object *o = json_object_new_object();
+    json_put_u64(o, "turns", d->loop_turns);
+    json_put_u64(o, "above5Ms", d->loop_late);
+    json_object_object_add(o, "worstMs", json_object_new_double((double)d->loop_worst_us / 1e3));
+    return o;
+}
+
 struct json_object *documents_status(struct node *n)
 {
     struct core_view v;
@@ -195,6 +206,7 @@ struct json_object *documents_status(struct node *n)
     json_put_text(o, "pace", n->epoch.params.pace == PACE_FIXED ? "fixed" : "demand");
     json_object_object_add(o, "members", documents_members(n));
     json_object_object_add(o, "mempool", pool_doc(n));
+    json_object_object_add(o, "loop", loop_doc(n));
     json_put_u64(o, "takeovers", incidents_total(n->incidents));
     json_put_text(o, "version", "v" NODE_VERSION);
     return o;

@@ -47,8 +47,11 @@ static void before_sleep(uv_prepare_t *prepare)
     if (d->turn_started_us != 0) {
         uint64_t slept = (idle - d->turn_idle_ns) / 1000;
         uint64_t whole = now - d->turn_started_us;
-        metrics_observe(n->metrics, METRIC_LOOP_BLOCKED, 0,
-                        whole > slept ? (double)(whole - slept) / 1e6 : 0);
+        uint64_t busy = whole > slept ? whole - slept : 0;
+        metrics_observe(n->metrics, METRIC_LOOP_BLOCKED, 0, (double)busy / 1e6);
+        d->loop_turns++;
+        d->loop_late += busy > LOOP_LATE_US;
+        d->loop_worst_us = busy > d->loop_worst_us ? busy : d->loop_worst_us;
     }
     d->turn_started_us = now;
     d->turn_idle_ns = idle;

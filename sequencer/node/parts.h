@@ -46,6 +46,7 @@ enum {
     BUILDS = 8,                 /* payloads asked for or kept */
     SLICE_TXS = 64,             /* sender recoveries of one piece of work: below 3 ms */
     SLICE_HASHES = 1024,        /* so many transactions are hashed on the loop; more by workers */
+    LOOP_LATE_US = 5000,        /* a turn of the loop that keeps others waiting */
     INLINE_TXS = 2,             /* so few are recovered on the loop: a worker would take longer */
     ROOT_INLINE_BYTES = 262144, /* larger bodies are hashed on a worker */
     FINAL_QUEUE_SYNC = 128      /* no more ranges are asked for while so many wait for execution */
@@ -70,6 +71,7 @@ struct driver {
     uv_work_t retry_work;
     enum err retry_err;
     /* driver_time.c */
+    uint64_t loop_turns, loop_late, loop_worst_us; /* those above LOOP_LATE_US; the longest */
     int timer_fd;
     uv_poll_t timer;
     uv_check_t check;

@@ -11,6 +11,13 @@
 
 enum { FIRST_BLOCK = 1, RETRY_MIN_US = 250000, PATIENCE_US = 10000000, WHOLE = 1000 };
 enum { L1_PATIENCE_US = 120000000 };
+
+/* A segment fits one blob transaction also where nothing of it can be compressed: what does not would
+ * never be posted, nor anything after it. */
+enum { BLOB_USABLE = 130020, SEGMENT_SPARE = 32768 };
+_Static_assert(LIMIT_SEGMENT_BYTES + LIMIT_L1_BLOCK_BYTES + SEGMENT_SPARE <=
+                   LIMIT_TX_BLOBS * BLOB_USABLE, "a segment is posted in one transaction");
+_Static_assert(LIMIT_L1_BLOCK_BYTES > LIMIT_TX_BYTES, "every transaction fits a block");
 enum { SEGMENT_FILE_MAX = 1 << 26 };
 
 /* ---- start ----------------------------------------------------------------------------------- */
@@ -279,6 +286,9 @@ struct pressure posting_pressure(const struct node *n)
         uint64_t tx = (uint64_t)now.tx_bytes * WHOLE / n->poster.permille;
         now.block_bytes = block > UINT32_MAX ? UINT32_MAX : (uint32_t)block;
         now.tx_bytes = tx > UINT32_MAX ? UINT32_MAX : (uint32_t)tx;
+    }
+    if (n->poster.l1 != NULL && now.block_bytes > LIMIT_L1_BLOCK_BYTES) {
+        now.block_bytes = LIMIT_L1_BLOCK_BYTES; /* as they are: how they compress is not known */
     }
     return now;
 }

@@ -26,6 +26,7 @@ class Proxy:
         self.mode = "pass"
         self.frozen = None
         self.raws = []
+        self.asked = 0  # requests, however they were answered
         self.server = None
         self.port = 0
         self.start()
@@ -151,6 +152,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         p = self.server.proxy
+        p.asked += 1
         body = self.rfile.read(int(self.headers["Content-Length"]))
         mode = p.mode
         if self.misbehave(mode):

@@ -216,6 +216,19 @@ static void who_reads_the_l1_from_far_behind_is_not_late(void **state)
     assert_int_not_equal(p->rising_us, 0);
 }
 
+/* What no transaction of the L1 could carry is not ordered; files take anything. */
+static void with_an_l1_a_block_is_bounded(void **state)
+{
+    struct loop_world *l = *state;
+    struct poster *p = &l->n->poster;
+    assert_int_equal(open_posting(l), OK);
+    assert_int_equal(posting_pressure(l->n).block_bytes, UINT32_MAX);
+    p->l1 = (struct l1_link *)(void *)l; /* only that there is one is looked at */
+    assert_int_equal(posting_pressure(l->n).block_bytes, LIMIT_L1_BLOCK_BYTES);
+    assert_int_equal(posting_pressure(l->n).tx_bytes, UINT32_MAX);
+    p->l1 = NULL;
+}
+
 static void heads_go_back_and_are_never_shown_above_latest(void **state)
 {
     struct loop_world *l = *state;
@@ -262,6 +275,7 @@ int main(void)
         TEST(who_catches_up_is_not_late),
         TEST(a_failure_has_an_age),
         TEST(who_reads_the_l1_from_far_behind_is_not_late),
+        TEST(with_an_l1_a_block_is_bounded),
         TEST(heads_go_back_and_are_never_shown_above_latest),
         TEST(another_history_is_refused),
     };
