@@ -72,6 +72,19 @@ static void payload_of(struct header *h, const struct header *p, const struct wo
     }
 }
 
+/* Another attempt, which this version does not know, or another's name below its own words. */
+static void make_odd(struct sim *s, const struct node *z, struct header *h)
+{
+    uint64_t how = liar_roll(s, 4);
+    if (how == 0) {
+        h->attempt = (uint8_t)(1 + liar_roll(s, 3));
+        account_mark(s->account, MARK_ODD_ATTEMPT);
+    } else if (how == 1) {
+        h->leader = (uint8_t)(((uint64_t)z->member + 1 + liar_roll(s, s->plan->n)) % s->plan->n);
+        s->account->marks[MARK_ODD_LEADER] += (int)h->leader != z->member;
+    }
+}
+
 static uint32_t make_block(struct sim *s, const struct node *z, struct words *w)
 {
     static uint8_t system[SIM_SYSTEM];
@@ -97,8 +110,11 @@ static uint32_t make_block(struct sim *s, const struct node *z, struct words *w)
                                   .payload_parent = p->payload,
                                   .system_root = keccak256(system, n)};
     payload_of(&head.header, p, w);
+    if (liars_use(s, ART_ODD)) {
+        make_odd(s, z, &head.header);
+    }
     head.hash = header_hash(&head.header);
-    struct hash digest = propose_digest(&s->epoch, w->slot, 0, &head.hash);
+    struct hash digest = propose_digest(&s->epoch, w->slot, head.header.attempt, &head.hash);
     keys_sign(&head.signature, &s->epoch.member[z->member].address, &digest);
     uint32_t b = world_add(s, &head);
     /* The same block is poisoned whenever it is made. */
@@ -229,12 +245,22 @@ static int leader_of(const struct sim *s, uint64_t turn)
     return -1;
 }
 
+static bool may_lead(struct sim *s, const struct node *z, uint64_t cur)
+{
+    if (leader_of(s, turn_of(s, cur)) == z->member) {
+        return true;
+    }
+    bool odd = liars_use(s, ART_ODD) && liar_roll(s, 40) == 0;
+    s->account->marks[MARK_ODD_TURN] += odd;
+    return odd;
+}
+
 void liar_lead(struct sim *s, struct node *z, uint64_t cur)
 {
     struct liars *l = s->liars;
     bool leads = liars_use(s, ART_LEAD) || liars_use(s, ART_FABRICATE) ||
-                 liars_use(s, ART_POISON) || liars_use(s, ART_EARLY);
-    if (cur == 0 || cur > SIM_SLOTS / 2 || leader_of(s, turn_of(s, cur)) != z->member) {
+                 liars_use(s, ART_POISON) || liars_use(s, ART_EARLY) || liars_use(s, ART_ODD);
+    if (cur == 0 || cur > SIM_SLOTS / 2 || !may_lead(s, z, cur)) {
         return;
     }
     if (liars_use(s, ART_BRANCH) && (!leads || liar_roll(s, 2) == 0)) {

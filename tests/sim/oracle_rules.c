@@ -91,7 +91,9 @@ static void notarizes(struct sim *s, struct node *n, const struct vote *v)
     }
     const struct header *h = &s->block[b].head.header;
     struct hash digest = propose_digest(&s->epoch, v->slot, 0, &v->block);
-    if (!keys_good(&s->epoch.member[h->leader].address, &s->block[b].head.signature, &digest)) {
+    if (h->leader != core_leader(n->core, (v->slot - 1) / s->plan->turn_slots)) {
+        breaks(s, n, v, "N1: another member leads there");
+    } else if (!keys_good(&s->epoch.member[h->leader].address, &s->block[b].head.signature, &digest)) {
         breaks(s, n, v, "N1: its leader did not sign the block");
     } else if (!world_empty(&s->block[b]) && (n->holds[b] & HOLDS_BODY) == 0) {
         breaks(s, n, v, "N5: the body is not there");
