@@ -14,6 +14,10 @@ import cluster  # noqa: E402
 from cluster import Devnet, require, wait  # noqa: E402
 
 
+# Final after two epochs, as on mainnet: no reorg of these tests takes a final block back.
+EPOCH_SLOTS = 40
+
+
 class MiningAnvil(world.Anvil):
     """A block each `seconds`; None: only when asked."""
 
@@ -26,8 +30,8 @@ class MiningAnvil(world.Anvil):
         pace = ["--block-time", str(self.seconds)] if self.seconds else ["--no-mining"]
         self.process = subprocess.Popen(
             [world.ANVIL, "--port", str(self.port), "--chain-id", str(world.CHAIN), *pace,
-             "--hardfork", "osaka", "--slots-in-an-epoch", "2", "--quiet", "--cache-path",
-             self.home],
+             "--hardfork", "osaka", "--slots-in-an-epoch", str(EPOCH_SLOTS), "--quiet",
+             "--cache-path", self.home],
             env=dict(os.environ, HOME=self.home), stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
