@@ -15,7 +15,8 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 LEAST = 95  # percent of the ways of each decoder
-FAULTS = ["faults_memory", "faults_storage", "faults_node"]
+FAULTS = {"faults_memory": "faults", "faults_storage": "faults", "faults_node": "faults",
+          "l1_memory": "sequencer/l1"}  # program: its folder
 
 
 def tool(name):
@@ -36,10 +37,10 @@ def encoders():
 def run_faults(build, words):
     """What the failures that strike one call after the other reach, as profiles."""
     out = []
-    for name in FAULTS:
+    for name, folder in FAULTS.items():
         profile = build / "profiles" / f"{name}.profraw"
         profile.parent.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run([*words, str(build / "tests/unit/faults" / name)],
+        done = subprocess.run([*words, str(build / "tests/unit" / folder / name)],
                               env=dict(os.environ, LLVM_PROFILE_FILE=str(profile)),
                               capture_output=True, text=True, errors="replace", check=False)
         if done.returncode != 0:

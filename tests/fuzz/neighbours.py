@@ -6,9 +6,9 @@ import json
 
 RLP = {"rlp": 0, "tx": 1, "body": 0, "system": 0, "batch": 1}  # bytes before the list, at most
 PROTOBUF = {"message", "journal", "block", "certificate"}
-JSON = {"genesis", "keystore", "jsonrpc"}
+JSON = {"genesis": 0, "keystore": 0, "jsonrpc": 0, "l1": 1}  # bytes before the text
 LINES = {"config": 0, "http": 2}  # bytes before the text
-MOST_FLIPS = {"channel": 120, "genesis": 30, "keystore": 30, "jsonrpc": 30}  # parts say more there
+MOST_FLIPS = {"channel": 120, "genesis": 30, "keystore": 30, "jsonrpc": 30, "l1": 30}  # parts say more there
 MOST_FLIPS_OTHERS = 2500
 
 
@@ -24,7 +24,7 @@ def near(target, seed):
     if target in PROTOBUF:
         out |= set(protobuf_near(seed))
     if target in JSON:
-        out |= set(json_near(seed))
+        out |= {seed[:JSON[target]] + one for one in json_near(seed[JSON[target]:])}
     if target in LINES:
         out |= set(line_near(seed, LINES[target]))
     return out

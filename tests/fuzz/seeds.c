@@ -439,6 +439,7 @@ int main(int argc, char **argv)
     seeds_of_tls();
     seeds_of_core();
     seeds_of_text();
+    seeds_of_l1();
     seeds_of_wide();
     return 0;
 }

@@ -21,6 +21,9 @@ void seeds_of_text(void);
 /* Batches, payloads, envelopes of blocks with this body (seeds_batch.c); `tx` is one of its own. */
 void seeds_of_batches(struct bytes body, struct bytes tx);
 
+/* What an L1 answers, what is written down for it, what peers say of it (seeds_l1.c). */
+void seeds_of_l1(void);
+
 /* What is larger than it may be (seeds_wide.c). */
 void seeds_of_wide(void);
 
