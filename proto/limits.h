@@ -131,7 +131,7 @@
     LIMIT(DUTY_SEGMENTS, 8192, "segments", "the rest is taken up as earlier ones are final")   \
     LIMIT(DUTY_INTENTS, 256, "intents", "the one for the farthest segment is forgotten")       \
     LIMIT(INTENT_BYTES, 1081344, "bytes", "intent refused")                                    \
-    LIMIT(INTENT_FILE, 268435456, "bytes", "intents on disk refused at the start")             \
+    LIMIT(INTENT_FILE, 268435456, "bytes", "no more are stored, nor acknowledged")             \
     LIMIT(INTENT_LETTERS, 64, "letters", "dropped: about intents, waiting; a quarter a member")  \
     LIMIT(BATCH_JSON, 1000000, "elements", "baton batch prints no larger batch")               \
     LIMIT(CONFIG_S, 31536000, "s", "duration in a configuration refused")                      \

@@ -19,7 +19,8 @@ struct l1_intents {
     int fd;
     char path[L1_DIR + 16], fresh[L1_DIR + 32], dir[L1_DIR];
     size_t end;   /* of the last whole record */
-    size_t large; /* written anew above this size */
+    size_t large;       /* written anew above this size */
+    uint64_t forgotten; /* up to this final block it was, already */
     uint8_t *read;
     size_t read_n, read_at;
 };
@@ -161,8 +162,21 @@ static enum err forget_final(struct l1_intents *s, uint64_t safe_final)
     }
     enum err e = replace(s, bytes_of(all, kept));
     s->large = 2 * kept > LARGE_BYTES ? 2 * kept : LARGE_BYTES;
+    s->forgotten = safe_final;
     free(all);
     return e;
+}
+
+/* For a record of n bytes. A file that a start would refuse to read is never made: as long as the L1
+ * makes nothing final, what comes then is not taken. */
+static enum err make_room(struct l1_intents *s, size_t n, uint64_t safe_final)
+{
+    bool full = s->end + n > LIMIT_INTENT_FILE;
+    if ((full || s->end > s->large) && safe_final > s->forgotten) {
+        TRY(forget_final(s, safe_final));
+        full = s->end + n > LIMIT_INTENT_FILE;
+    }
+    return full ? ERR_NO_SPACE : OK;
 }
 
 /* ---- the store ------------------------------------------------------------------------------- */
@@ -177,7 +191,7 @@ enum err l1_intents_put(struct l1_intents *s, struct bytes intent, uint64_t safe
         record_write(&record, i->last, intent);
         e = record.bad;
     }
-    e = e == OK && s->end > s->large ? forget_final(s, safe_final) : e;
+    e = e == OK ? make_room(s, record.n, safe_final) : e;
     e = e == OK ? write_at(s->fd, s->end, buffer_bytes(&record)) : e;
     s->end += e == OK ? record.n : 0; /* what failed is written over */
     buffer_free(&record);

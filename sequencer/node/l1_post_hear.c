@@ -74,7 +74,7 @@ static bool too_many(struct l1_post *p, uint8_t owner)
 
 /* ---- taking one in --------------------------------------------------------------------------- */
 
-/* OK: verified, in duty and on disk. What is known already is. */
+/* OK: verified, in duty and on disk. What is known already is, unless the disk failed once. */
 static enum err keep(struct l1_post *p, const struct post_intent *i, struct bytes encoded,
                      struct bytes *rather)
 {
@@ -91,11 +91,16 @@ static enum err keep(struct l1_post *p, const struct post_intent *i, struct byte
         TRY(check(p, i, s, &foreign));
     }
     TRY(duty_intent_add(p->duty, encoded, foreign, false, post_wall_ms(), rather));
-    if (!known) {
-        TRY(l1_intents_put(p->intents, encoded, p->final));
-        post_nonce_learn(p, i->member, &i->account);
-        p->sharing.taken++;
+    if (known) {
+        return p->unstored ? ERR_NOT_READY : OK;
     }
+    enum err e = l1_intents_put(p->intents, encoded, p->final);
+    if (e != OK) {
+        p->unstored = true;
+        return e;
+    }
+    post_nonce_learn(p, i->member, &i->account);
+    p->sharing.taken++;
     return OK;
 }
 

@@ -75,6 +75,8 @@ struct l1_post {
     uint64_t looked_ms, busy_ms; /* monotonic time, and work until the last event */
     uint64_t away_until_ms;      /* this process stood still: nothing is sent before then */
     bool acted;                  /* there was a round since */
+    bool unstored;               /* duty holds what the disk did not take: what is known counts
+                                  * no longer as stored, until a start */
     struct l1_sharing sharing;
 };
 
