@@ -35,6 +35,8 @@ struct redo {
     uint64_t at;   /* in it */
     uint64_t sequence;
     uint64_t found[FAMILIES_MAX]; /* at the start: what each family's tables hold */
+    uint64_t walked; /* at the start: the last record that was read; 0: none yet */
+    bool lacked;     /* … and the tables lacked one of them */
     bool dirty;    /* records are not synced */
     enum err failed;
     uint8_t *record;
@@ -307,17 +309,34 @@ static enum err keep_lacking(const struct redo *r, struct kv_put *put, size_t *n
     return OK;
 }
 
+/* Sequences that a life leaves free below its own: more than both files have room for. */
+static uint64_t life_gap(const struct redo *r)
+{
+    return FILES * r->base.log_bytes / REDO_RECORD_LEAST;
+}
+
+/* Are records gone between the tables and the log, or between its files? A file that is written
+ * anew may have lost its end: the tables hold that, and all below. If they lacked what stands before
+ * the hole, they do not, however far ahead one family is. Before a life there is a wide one. */
+static bool follows(const struct redo *r, uint64_t sequence)
+{
+    bool hole = r->walked != 0 && sequence > r->walked + 1 && sequence <= r->walked + life_gap(r);
+    return sequence <= r->sequence + 1 && !(hole && r->lacked);
+}
+
 static enum err replay_record(struct redo *r, const struct redo_walk *w)
 {
     struct kv_put *put = NULL;
     size_t n = 0;
-    if (w->sequence > r->sequence + 1) {
-        return ERR_CORRUPT; /* records between the tables and the log are gone */
+    if (!follows(r, w->sequence)) {
+        return ERR_CORRUPT;
     }
     TRY(redo_walk_puts(w, &put, &n, r->families));
     enum err e = keep_lacking(r, put, &n, w->sequence);
     e = e == OK ? apply(r, put, n, w->sequence) : e;
     free(put);
+    r->lacked |= n > 0;
+    r->walked = w->sequence;
     r->sequence = w->sequence > r->sequence ? w->sequence : r->sequence;
     return e;
 }
@@ -387,7 +406,7 @@ static enum err sync_files(struct redo *r)
 static enum err begin_life(struct redo *r)
 {
     uint8_t position[8];
-    r->sequence += FILES * r->base.log_bytes / REDO_RECORD_LEAST;
+    r->sequence += life_gap(r);
     store_be64(position, r->sequence);
     const struct kv_put put = {
         .key = bytes_of("", 0), .value = bytes_of(position, sizeof position), .erase = false};

@@ -176,6 +176,7 @@ static enum err restore_final(struct node *n, struct journal *j)
     }
     if (err == OK) {
         err = storage_certificate(n->storage, epoch, slot, &cert);
+        err = err == ERR_NOT_FOUND ? ERR_CORRUPT : err; /* it is written with the block */
     }
     if (err == OK) {
         const struct core_restored_final f = {.head = &e->head,

@@ -33,7 +33,7 @@ static bool save(const struct plan *p, const char *path, const char *why)
         fprintf(stderr, "%s cannot be written\n", path);
         return false;
     }
-    fprintf(out, "# %s\n", why);
+    fprintf(out, "# %.200s\n", why); /* a line that plan_read takes whole */
     plan_write(p, out);
     return fclose(out) == 0;
 }

@@ -293,10 +293,7 @@ void media_begin(struct media *m, uint64_t now, uint64_t wall)
         }
         media_forget_writes(f, over);
     }
-    if (m->tables.flush_done_us != 0 && m->tables.flush_done_us <= now) {
-        media_tables_durable(&m->tables, m->tables.flush_upto);
-        m->tables.flush_done_us = 0;
-    }
+    media_tables_flushed(&m->tables, now);
 }
 
 uint64_t media_end(const struct media *m)
@@ -309,8 +306,5 @@ void media_settle(struct media *m)
     for (int i = 0; i < MEDIA_FILES; i++) {
         media_forget_writes(&m->file[i], m->file[i].writes);
     }
-    if (m->tables.flush_done_us != 0) {
-        media_tables_durable(&m->tables, m->tables.flush_upto);
-        m->tables.flush_done_us = 0;
-    }
+    media_tables_flushed(&m->tables, UINT64_MAX);
 }

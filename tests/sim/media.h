@@ -51,6 +51,12 @@ struct media_family {
     uint32_t n, cap;
 };
 
+/* The families one after the other, or (`whole`) all at one point. */
+struct media_flush {
+    uint64_t upto, from_us, done_us; /* commits; when */
+    bool whole;
+};
+
 struct media_tables {
     bool made, damaged;
     struct media_family family[MEDIA_FAMILIES];
@@ -59,8 +65,8 @@ struct media_tables {
     uint64_t *issued_us; /* of commit `first` and those after it */
     uint32_t issued_n, issued_cap;
     uint64_t first, commits; /* commits run from 1; those below `first` are durable */
-    uint64_t flush_upto, flush_from_us, flush_done_us; /* the last flush; 0: over */
-    bool flush_whole; /* it takes all families at one point */
+    struct media_flush *flush; /* not over yet, one after the other */
+    uint32_t flushes, flushes_cap;
 };
 
 struct media {
@@ -102,7 +108,8 @@ void media_use(struct media *m);
 enum err media_open(struct kv *out, const char *path, bool create, const char *const *families,
                     size_t n, char *why, size_t why_len);
 void media_tables_free(struct media_tables *t);
-void media_tables_durable(struct media_tables *t, uint64_t upto);
+/* Flushes that are over by then. */
+void media_tables_flushed(struct media_tables *t, uint64_t now_us);
 void media_tables_crash(struct media *m, uint64_t now_us);
 void media_tables_clone(struct media_tables *to, const struct media_tables *from);
 bool media_tables_flip(struct media_tables *t);

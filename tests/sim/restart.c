@@ -39,6 +39,20 @@ static bool fails_again(struct sim *s, struct node *n)
     return true;
 }
 
+/* Who finds a final head whose certificate is gone does not start either (sequencer/node/restart.c):
+ * a flipped bit in the last record, after power failed between the flushes of two families. */
+static bool head_stands(struct storage *room)
+{
+    uint64_t epoch, slot;
+    struct hash hash;
+    struct certificate cert;
+    struct storage_buffer bench = {0};
+    enum err err = storage_highest_final(room, &epoch, &slot, &hash, &bench);
+    free(bench.p);
+    return err == ERR_NOT_FOUND ||
+           (err == OK && storage_certificate(room, epoch, slot, &cert) == OK);
+}
+
 /* What does not open is moved away, as the sentence says; the record stays. */
 static void open_room(struct sim *s, struct node *n, enum storage_verdict *verdict)
 {
@@ -47,6 +61,10 @@ static void open_room(struct sim *s, struct node *n, enum storage_verdict *verdi
     enum err err = open_once(s, n, verdict, why, sizeof why);
     for (int k = 0; err == OK && k < STARTS_MOST && fails_again(s, n); k++) {
         err = open_once(s, n, verdict, why, sizeof why);
+    }
+    if (err == OK && d->unsure && !head_stands(d->room)) {
+        disk_close(d);
+        err = ERR_CORRUPT;
     }
     if (err == ERR_CORRUPT && d->unsure) {
         account_mark(s->account, MARK_DAMAGE_FOUND);

@@ -127,11 +127,11 @@ static enum err tables_flush(void *ctx)
     if (m->dead || m->full) {
         return m->dead ? ERR_IO : ERR_NO_SPACE;
     }
-    t->flush_upto = t->commits;
-    t->flush_from_us = m->log_us;
+    struct media_flush f = {.upto = t->commits, .from_us = m->log_us};
     m->log_us += 2 * m->sync_us + dice_below(m->dice, 2 * m->sync_us + 1);
-    t->flush_done_us = m->log_us;
-    t->flush_whole = false;
+    f.done_us = m->log_us;
+    t->flush = media_grow(t->flush, &t->flushes_cap, t->flushes + 1, sizeof f);
+    t->flush[t->flushes++] = f;
     return OK;
 }
 
@@ -225,9 +225,9 @@ static enum err tables_erase_range(void *ctx, uint32_t family, struct bytes from
 /* RocksDB writes its tables when it is closed, if it can, and then all families at one point. */
 static void tables_close(void *ctx)
 {
-    struct media *m = ctx;
+    struct media_tables *t = &((struct media *)ctx)->tables;
     if (tables_flush(ctx) == OK) {
-        m->tables.flush_whole = true;
+        t->flush[t->flushes - 1].whole = true;
     }
 }
 
@@ -270,7 +270,7 @@ enum err media_open(struct kv *out, const char *path, bool create, const char *c
 
 /* ---- what lasts ------------------------------------------------------------------------------ */
 
-void media_tables_durable(struct media_tables *t, uint64_t upto)
+static void make_durable(struct media_tables *t, uint64_t upto)
 {
     uint32_t over = 0;
     while (over < t->changes && t->change[over].commit <= upto) {
@@ -289,7 +289,19 @@ void media_tables_durable(struct media_tables *t, uint64_t upto)
     }
 }
 
-/* The last commit that a table may hold, of each family. */
+void media_tables_flushed(struct media_tables *t, uint64_t now_us)
+{
+    uint32_t over = 0;
+    while (over < t->flushes && t->flush[over].done_us <= now_us) {
+        make_durable(t, t->flush[over++].upto);
+    }
+    t->flushes -= over;
+    if (over > 0 && t->flushes > 0) {
+        memmove(t->flush, t->flush + over, t->flushes * sizeof *t->flush);
+    }
+}
+
+/* The last commit that a table may hold, of each family; a flush may be under way. */
 static void choose(struct media *m, uint64_t now_us, uint64_t keep[MEDIA_FAMILIES])
 {
     struct media_tables *t = &m->tables;
@@ -298,11 +310,13 @@ static void choose(struct media *m, uint64_t now_us, uint64_t keep[MEDIA_FAMILIE
         issued++;
     }
     uint64_t upto = t->first - 1 + dice_below(m->dice, (uint64_t)issued + 1);
-    bool flushing = t->flush_done_us > now_us && t->flush_from_us <= now_us;
+    const struct media_flush none = {.upto = 0};
+    const struct media_flush *f =
+        t->flushes > 0 && t->flush[0].from_us <= now_us ? &t->flush[0] : &none;
     bool over = false;
     for (int i = 0; i < MEDIA_FAMILIES; i++) {
-        over = i > 0 && t->flush_whole ? over : dice_chance(m->dice, 500);
-        keep[i] = flushing && upto < t->flush_upto && over ? t->flush_upto : upto;
+        over = i > 0 && f->whole ? over : dice_chance(m->dice, 500);
+        keep[i] = upto < f->upto && over ? f->upto : upto;
     }
 }
 
@@ -310,9 +324,7 @@ void media_tables_crash(struct media *m, uint64_t now_us)
 {
     struct media_tables *t = &m->tables;
     uint64_t keep[MEDIA_FAMILIES];
-    if (t->flush_done_us != 0 && t->flush_done_us <= now_us) {
-        media_tables_durable(t, t->flush_upto);
-    }
+    media_tables_flushed(t, now_us);
     choose(m, now_us, keep);
     while (t->changes > 0) {
         struct media_change *c = &t->change[--t->changes];
@@ -323,7 +335,7 @@ void media_tables_crash(struct media *m, uint64_t now_us)
         }
         free(set(&t->family[c->family], bytes_of(named->bytes, named->key_n), c->old));
     }
-    t->flush_done_us = 0;
+    t->flushes = 0;
     t->first = t->commits + 1;
     t->issued_n = 0;
 }
@@ -341,6 +353,7 @@ void media_tables_free(struct media_tables *t)
     }
     free(t->change);
     free(t->issued_us);
+    free(t->flush);
     *t = (struct media_tables){.first = 1};
 }
 
@@ -356,10 +369,11 @@ void media_tables_clone(struct media_tables *to, const struct media_tables *from
     to->damaged = from->damaged;
     to->first = from->first;
     to->commits = from->commits;
-    to->flush_upto = from->flush_upto;
-    to->flush_from_us = from->flush_from_us;
-    to->flush_done_us = from->flush_done_us;
-    to->flush_whole = from->flush_whole;
+    to->flush = media_grow(NULL, &to->flushes_cap, from->flushes + 1, sizeof *to->flush);
+    to->flushes = from->flushes;
+    if (from->flushes > 0) {
+        memcpy(to->flush, from->flush, from->flushes * sizeof *to->flush);
+    }
     to->issued_us = media_grow(NULL, &to->issued_cap, from->issued_n + 1, sizeof *to->issued_us);
     to->issued_n = from->issued_n;
     if (from->issued_n > 0) {

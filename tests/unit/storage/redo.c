@@ -238,17 +238,22 @@ static void any_flipped_bit_ends_the_walk(void **state)
     }
 }
 
+static void overwrite(const struct room *r, const char *file, uint64_t at, struct bytes b)
+{
+    struct redo_file f;
+    char name[PATH_ROOM];
+    room_path(r, file, name);
+    assert_int_equal(redo_file_open(&f, &io_system, LIMIT_STORAGE_LOG, name), OK);
+    assert_int_equal(redo_file_write(&f, at, b.p, b.n), OK);
+    redo_file_close(&f);
+}
+
 /* `n` bytes of the log at `at` are zeros, as if they had not been written. */
 static void tear(const struct room *r, uint64_t at, size_t n)
 {
     static const uint8_t zeros[512];
-    struct redo_file f;
-    char name[PATH_ROOM];
-    room_path(r, "db/redo-0", name);
     assert_true(n <= sizeof zeros);
-    assert_int_equal(redo_file_open(&f, &io_system, LIMIT_STORAGE_LOG, name), OK);
-    assert_int_equal(redo_file_write(&f, at, zeros, n), OK);
-    redo_file_close(&f);
+    overwrite(r, "db/redo-0", at, bytes_of(zeros, n));
 }
 
 static bool has(struct kv *kv, const char *key)
@@ -294,6 +299,49 @@ static void stale_record_behind_a_torn_one(void **state)
 }
 
 /* ---- names of files -------------------------------------------------------------------------- */
+
+/* One family's tables are ahead of all records, as when power fails between the flushes of two. */
+static void put_ahead(const char *path)
+{
+    struct kv kv;
+    char why[512] = "";
+    uint8_t position[8];
+    store_be64(position, UINT64_C(1) << 40);
+    const struct kv_put put = {0, bytes_of("", 0), bytes_of(position, 8), false};
+    assert_int_equal(kv_rocksdb_open_bare(&kv, path, false, families, FAMILIES, why, sizeof why),
+                     OK);
+    assert_int_equal(kv.commit(kv.ctx, &put, 1, false), OK);
+    assert_int_equal(kv.flush(kv.ctx), OK);
+    kv.close(kv.ctx);
+}
+
+/* What the others lack is missing, whatever the one holds. */
+static void hole_below_a_family_that_is_ahead(void **state)
+{
+    struct room *r = *state;
+    char path[PATH_ROOM];
+    char why[512] = "";
+    uint8_t value[200] = {0};
+    uint8_t record[512];
+    room_path(r, "db", path);
+    const struct kv_put put = {1, bytes_of("a", 1), bytes_of(value, sizeof value), false};
+    size_t size = redo_record_size(&put, 1);
+    struct kv kv = open_at(path, true);
+    assert_int_equal(kv.commit(kv.ctx, &put, 1, true), OK);
+    assert_int_equal(kv.commit(kv.ctx, &put, 1, true), OK);
+    keep_and_close(r, &kv);
+    assert_true(size <= sizeof record);
+    redo_record_encode(record, 2 * LIMIT_STORAGE_LOG / REDO_RECORD_LEAST + 3, &put, 1);
+    overwrite(r, "db/redo-1", 0, bytes_of(record, size));
+    put_ahead(path);
+    room_keep(r, "db");
+    kv = open_at(path, false); /* nothing is missing yet */
+    kv.close(kv.ctx);
+    room_restore(r, "db");
+    tear(r, size, size);
+    assert_int_equal(kv_redo_open(&kv, path, false, families, FAMILIES, why, sizeof why),
+                     ERR_CORRUPT);
+}
 
 static struct {
     struct io io;
@@ -347,6 +395,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         REDO(every_turn_of_the_files), REDO(larger_than_the_log), REDO(cut_anywhere),
         REDO(records_missing), REDO(stale_record_behind_a_torn_one),
+        REDO(hole_below_a_family_that_is_ahead),
         REDO(names_are_durable_before_records),
         cmocka_unit_test(any_flipped_bit_ends_the_walk),
     };
