@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { KILLS = 200 };
+enum { KILLS = 100 };
 
 static uint64_t next_random(uint64_t *x)
 {
