@@ -1,5 +1,7 @@
+#define _GNU_SOURCE /* EDQUOT */
 #include "proto/error.h"
 
+#include <errno.h>
 #include <stddef.h>
 
 struct error_entry {
@@ -35,4 +37,9 @@ const char *err_text(enum err e)
 enum err_class err_class(enum err e)
 {
     return entry(e)->class;
+}
+
+enum err err_of_errno(int number)
+{
+    return number == ENOSPC || number == EDQUOT ? ERR_NO_SPACE : ERR_IO;
 }

@@ -26,5 +26,7 @@ enum err_class { ERR_CLASS_NONE, ERR_CLASS_PEER, ERR_CLASS_CALLER, ERR_CLASS_AGA
 const char *err_name(enum err e);
 const char *err_text(enum err e);
 enum err_class err_class(enum err e);
+/* What the errno of a failed call on a file means: ERR_NO_SPACE (full, over quota) or ERR_IO. */
+enum err err_of_errno(int number);
 
 #endif

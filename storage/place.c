@@ -36,12 +36,7 @@ enum err place_make_dir(const char *dir)
     if (mkdir(dir, 0700) == 0 || errno == EEXIST) {
         return OK;
     }
-    return errno == ENOSPC ? ERR_NO_SPACE : ERR_IO;
-}
-
-static enum err error_of(int number)
-{
-    return number == ENOSPC || number == EDQUOT ? ERR_NO_SPACE : ERR_IO;
+    return err_of_errno(errno);
 }
 
 /* Room that is only promised is not asked for: a page is written and synced as well. */
@@ -50,10 +45,10 @@ static enum err probe_file(int fd)
     static const char page[4096];
     int error = posix_fallocate(fd, 0, LIMIT_STORAGE_PROBE);
     if (error != 0) {
-        return error_of(error);
+        return err_of_errno(error);
     }
     bool written = pwrite(fd, page, sizeof page, 0) == (ssize_t)sizeof page && fdatasync(fd) == 0;
-    return written ? OK : error_of(errno);
+    return written ? OK : err_of_errno(errno);
 }
 
 enum err place_probe(const char *path)
@@ -65,7 +60,7 @@ enum err place_probe(const char *path)
     }
     int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
-        return error_of(errno);
+        return err_of_errno(errno);
     }
     enum err e = probe_file(fd);
     close(fd);
@@ -105,7 +100,7 @@ enum err place_lock(int *fd, const char *dir, char *why, size_t why_len)
     TRY(place_path(path, sizeof path, dir, "lock"));
     *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (*fd < 0) {
-        enum err e = errno == ENOENT ? ERR_NOT_FOUND : errno == ENOSPC ? ERR_NO_SPACE : ERR_IO;
+        enum err e = errno == ENOENT ? ERR_NOT_FOUND : err_of_errno(errno);
         place_say(why, why_len, "%s cannot be opened: %s; check the directory and its owner", path,
                   strerror(errno));
         return e;

@@ -18,7 +18,7 @@ enum {
 static enum err failed(struct redo_file *f)
 {
     f->error = errno;
-    return errno == ENOSPC || errno == EDQUOT ? ERR_NO_SPACE : ERR_IO;
+    return err_of_errno(errno);
 }
 
 enum err redo_file_open(struct redo_file *f, const struct io *io, uint64_t limit, const char *path)

@@ -3,11 +3,6 @@
 
 #include <errno.h>
 
-static enum err error_of_errno(void)
-{
-    return errno == ENOSPC || errno == EDQUOT ? ERR_NO_SPACE : ERR_IO;
-}
-
 static bool read_slot(const struct safety_file *f, unsigned slot, uint8_t out[SAFETY_SLOT_BYTES])
 {
     size_t n = 0;
@@ -36,11 +31,11 @@ static enum err write_slot(const struct safety_file *f, unsigned slot,
             continue;
         }
         if (put <= 0) {
-            return error_of_errno();
+            return err_of_errno(errno);
         }
         n += (size_t)put;
     }
-    return f->io->sync(f->io->ctx, f->fd) == 0 ? OK : error_of_errno();
+    return f->io->sync(f->io->ctx, f->fd) == 0 ? OK : err_of_errno(errno);
 }
 
 /* A clean stop rewrites the last record under the same sequence; that one is the newer. */
@@ -69,7 +64,7 @@ enum err safety_file_open(struct safety_file *f, const struct io *io, const char
 {
     *f = (struct safety_file){.io = io, .fd = io->open(io->ctx, path, false)};
     if (f->fd < 0) {
-        return errno == ENOENT ? ERR_NOT_FOUND : error_of_errno();
+        return errno == ENOENT ? ERR_NOT_FOUND : err_of_errno(errno);
     }
     read_slots(f);
     return OK;
@@ -80,17 +75,17 @@ enum err safety_file_create(struct safety_file *f, const struct io *io, const ch
 {
     *f = (struct safety_file){.io = io, .fd = io->open(io->ctx, path, true)};
     if (f->fd < 0) {
-        return error_of_errno();
+        return err_of_errno(errno);
     }
     enum err e = OK;
     if (io->resize(io->ctx, f->fd, SAFETY_FILE_BYTES) != 0) {
-        e = error_of_errno();
+        e = err_of_errno(errno);
     }
     if (e == OK) {
         e = safety_file_write_both(f, r);
     }
     if (e == OK && io->sync_entry(io->ctx, f->fd, path) != 0) {
-        e = error_of_errno();
+        e = err_of_errno(errno);
     }
     if (e != OK) {
         safety_file_close(f);

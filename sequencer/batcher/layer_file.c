@@ -33,11 +33,6 @@ struct layer_file {
 
 /* ---- the disk ------------------------------------------------------------------------------------ */
 
-static enum err error_of_errno(void)
-{
-    return errno == ENOSPC || errno == EDQUOT ? ERR_NO_SPACE : ERR_IO;
-}
-
 /* The hidden fault hook: true for the one operation that is to fail. */
 static bool fails_now(struct layer_file *l)
 {
@@ -60,7 +55,7 @@ static enum err write_all(struct layer_file *l, int fd, struct bytes b)
             continue;
         }
         if (put <= 0) {
-            return error_of_errno();
+            return err_of_errno(errno);
         }
         b = bytes_of(b.p + put, b.n - (size_t)put);
     }
@@ -69,7 +64,7 @@ static enum err write_all(struct layer_file *l, int fd, struct bytes b)
 
 static enum err sync_file(struct layer_file *l, int fd)
 {
-    return fails_now(l) ? ERR_IO : fsync(fd) == 0 ? OK : error_of_errno();
+    return fails_now(l) ? ERR_IO : fsync(fd) == 0 ? OK : err_of_errno(errno);
 }
 
 /* Written whole under a name that counts for nothing. */
@@ -80,13 +75,13 @@ static enum err write_tmp(struct layer_file *l, const char *name, struct bytes b
     }
     int fd = openat(l->fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0) {
-        return error_of_errno();
+        return err_of_errno(errno);
     }
     enum err e = write_all(l, fd, b);
     if (e == OK) {
         e = sync_file(l, fd);
     }
-    return close(fd) == 0 || e != OK ? e : error_of_errno();
+    return close(fd) == 0 || e != OK ? e : err_of_errno(errno);
 }
 
 static enum err give_name(struct layer_file *l, const char *from, const char *to)
@@ -95,7 +90,7 @@ static enum err give_name(struct layer_file *l, const char *from, const char *to
         return ERR_IO;
     }
     if (renameat(l->fd, from, l->fd, to) != 0) {
-        return error_of_errno();
+        return err_of_errno(errno);
     }
     return sync_file(l, l->fd);
 }
@@ -104,7 +99,7 @@ static enum err read_whole(int dir, const char *name, struct buffer *out)
 {
     int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) {
-        return errno == ENOENT ? ERR_NOT_FOUND : error_of_errno();
+        return errno == ENOENT ? ERR_NOT_FOUND : err_of_errno(errno);
     }
     enum err e = OK;
     for (ssize_t got = 1; got != 0 && e == OK;) {
@@ -250,7 +245,7 @@ static enum err open_folder(struct layer_file *l, const char *dir, bool repair, 
         return say(why, why_len, ERR_IO, "…", "", "the path is too long");
     }
     if (repair && mkdir(dir, 0755) != 0 && errno != EEXIST) {
-        enum err e = error_of_errno();
+        enum err e = err_of_errno(errno);
         return say(why, why_len, e, dir, "", strerror(errno));
     }
     l->fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -31,11 +31,6 @@ struct txm_file {
     size_t read_at;
 };
 
-static enum err error_of_errno(void)
-{
-    return errno == ENOSPC || errno == EDQUOT ? ERR_NO_SPACE : ERR_IO;
-}
-
 static enum err say(char *why, size_t why_len, enum err e, const char *path, const char *what)
 {
     snprintf(why, why_len, "%s: %s", path, what);
@@ -56,7 +51,7 @@ static enum err write_at(int fd, uint64_t at, const uint8_t *p, size_t n)
             continue;
         }
         if (put <= 0) {
-            return error_of_errno();
+            return err_of_errno(errno);
         }
         p += put;
         at += (uint64_t)put;
@@ -196,7 +191,7 @@ static enum err check_groups(struct txm_file *f, char *why, size_t why_len)
     f->torn = f->read_n - at;
     f->read_n = at;
     f->end = at;
-    return f->torn == 0 || ftruncate(f->fd, (off_t)at) == 0 ? OK : error_of_errno();
+    return f->torn == 0 || ftruncate(f->fd, (off_t)at) == 0 ? OK : err_of_errno(errno);
 }
 
 static enum err check_head(const struct txm_file *f, char *why, size_t why_len)
@@ -223,9 +218,9 @@ static enum err sync_directory_of(const char *path)
     snprintf(copy, sizeof copy, "%s", path);
     int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
-        return error_of_errno();
+        return err_of_errno(errno);
     }
-    enum err e = fsync(fd) == 0 ? OK : error_of_errno();
+    enum err e = fsync(fd) == 0 ? OK : err_of_errno(errno);
     close(fd);
     return e;
 }
@@ -235,7 +230,7 @@ static enum err begin(struct txm_file *f)
 {
     TRY(write_at(f->fd, 0, f->head, HEAD));
     if (fsync(f->fd) != 0) {
-        return error_of_errno();
+        return err_of_errno(errno);
     }
     f->read_n = f->end = HEAD;
     return sync_directory_of(f->path);
@@ -268,7 +263,7 @@ enum err txm_file_open(struct txm_file **out, const char *path, uint64_t chain_i
     f->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     enum err e = OK;
     if (f->fd < 0) {
-        e = say(why, why_len, error_of_errno(), path, strerror(errno));
+        e = say(why, why_len, err_of_errno(errno), path, strerror(errno));
     } else if (flock(f->fd, LOCK_EX | LOCK_NB) != 0) {
         e = say(why, why_len, ERR_IN_USE, path, "another process posts from this account");
     } else {
@@ -330,7 +325,7 @@ static enum err append(void *ctx, struct bytes group)
     enum err e = write_at(f->fd, f->end, framed, n);
     free(framed);
     if (e == OK && fdatasync(f->fd) != 0) {
-        e = error_of_errno();
+        e = err_of_errno(errno);
     }
     f->bad = e != OK;
     f->end += e == OK ? n : 0;
@@ -349,7 +344,7 @@ static enum err write_new(struct txm_file *f, int fd, const char *path, struct b
     e = e == OK ? write_at(fd, HEAD, framed, n) : e;
     free(framed);
     if (e == OK && (fsync(fd) != 0 || rename(path, f->path) != 0)) {
-        e = error_of_errno();
+        e = err_of_errno(errno);
     }
     if (e == OK) {
         close(f->fd);
@@ -367,7 +362,7 @@ static enum err replace(void *ctx, struct bytes group)
     snprintf(path, sizeof path, "%s.new", f->path);
     int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
-        return error_of_errno();
+        return err_of_errno(errno);
     }
     enum err e = flock(fd, LOCK_EX | LOCK_NB) == 0 ? write_new(f, fd, path, group) : ERR_IN_USE;
     if (e != OK) {

@@ -25,11 +25,6 @@ struct l1_intents {
     size_t read_n, read_at;
 };
 
-static enum err error_of_errno(void)
-{
-    return errno == ENOSPC || errno == EDQUOT ? ERR_NO_SPACE : ERR_IO;
-}
-
 /* ---- records --------------------------------------------------------------------------------- */
 
 struct record {
@@ -87,13 +82,13 @@ static enum err write_at(int fd, size_t at, struct bytes b)
             continue;
         }
         if (put <= 0) {
-            return error_of_errno();
+            return err_of_errno(errno);
         }
         b.p += put;
         b.n -= (size_t)put;
         at += (size_t)put;
     }
-    return fdatasync(fd) == 0 ? OK : error_of_errno();
+    return fdatasync(fd) == 0 ? OK : err_of_errno(errno);
 }
 
 static enum err read_all(int fd, uint8_t **out, size_t *n)
@@ -120,9 +115,9 @@ static enum err sync_dir(const char *dir)
 {
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
-        return error_of_errno();
+        return err_of_errno(errno);
     }
-    enum err e = fsync(fd) == 0 ? OK : error_of_errno();
+    enum err e = fsync(fd) == 0 ? OK : err_of_errno(errno);
     close(fd);
     return e;
 }
@@ -132,10 +127,10 @@ static enum err replace(struct l1_intents *s, struct bytes kept)
 {
     int fd = open(s->fresh, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0) {
-        return error_of_errno();
+        return err_of_errno(errno);
     }
     enum err e = write_at(fd, 0, kept);
-    e = e == OK && rename(s->fresh, s->path) != 0 ? error_of_errno() : e;
+    e = e == OK && rename(s->fresh, s->path) != 0 ? err_of_errno(errno) : e;
     e = e == OK ? sync_dir(s->dir) : e;
     if (e != OK) {
         close(fd);
@@ -221,7 +216,7 @@ static enum err load(struct l1_intents *s, uint64_t *torn)
         s->end += r.all.n;
     }
     *torn = s->read_n - s->end;
-    return *torn == 0 || ftruncate(s->fd, (off_t)s->end) == 0 ? OK : error_of_errno();
+    return *torn == 0 || ftruncate(s->fd, (off_t)s->end) == 0 ? OK : err_of_errno(errno);
 }
 
 enum err l1_intents_open(struct l1_intents **out, const char *dir, uint64_t *torn, char *why,
@@ -237,7 +232,7 @@ enum err l1_intents_open(struct l1_intents **out, const char *dir, uint64_t *tor
     snprintf(s->path, sizeof s->path, "%s/intents", s->dir);
     snprintf(s->fresh, sizeof s->fresh, "%s.new", s->path);
     s->fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    enum err e = s->fd < 0 ? error_of_errno() : load(s, torn);
+    enum err e = s->fd < 0 ? err_of_errno(errno) : load(s, torn);
     e = e == OK ? sync_dir(s->dir) : e;
     if (e != OK) {
         snprintf(why, why_len, "%s: %s", s->path, err_text(e));
