@@ -67,7 +67,7 @@ enum err driver_steps(struct node *n)
                                       .stored = stored,
                                       .failed = store_failed,
                                       .trouble = trouble};
-    return steps_open(&n->driver.steps, &world, n->epoch.epoch, n->self, 0);
+    return steps_open(&n->driver.steps, &world, n->driver.effects, n->epoch.epoch, n->self, 0);
 }
 
 enum err driver_open(struct node *n)
@@ -82,7 +82,6 @@ enum err driver_open(struct node *n)
     if (n->config->trace[0] != '\0') {
         d->trace = fopen(n->config->trace, "ae");
     }
-    d->steps.effects = d->effects;
     return driver_steps(n);
 }
 

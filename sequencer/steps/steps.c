@@ -5,12 +5,11 @@
 
 enum { QUEUE = 64 };
 
-enum err steps_open(struct steps *s, const struct steps_world *world, uint64_t epoch, int self,
-                    uint64_t sequence)
+enum err steps_open(struct steps *s, const struct steps_world *world, struct effects *effects,
+                    uint64_t epoch, int self, uint64_t sequence)
 {
     *s = (struct steps){.world = *world,
-                        .core = s->core,
-                        .effects = s->effects,
+                        .effects = effects,
                         .epoch = epoch,
                         .self = self,
                         .persisted = sequence,

@@ -49,7 +49,7 @@ struct steps_held {
 
 struct steps {
     struct steps_world world;
-    struct core *core;       /* both are the owner's; no core: events are dropped */
+    struct core *core; /* the owner's, and set by it; none: events are dropped */
     struct effects *effects;
     uint64_t epoch;
     int self;
@@ -66,9 +66,10 @@ struct steps {
     struct message_arena arena;
 };
 
-/* `self`: member index, -1: observer. Sequences start at `sequence`, the journal's. */
-enum err steps_open(struct steps *s, const struct steps_world *world, uint64_t epoch, int self,
-                    uint64_t sequence) MUST_USE;
+/* `effects` stays the caller's, for core_step to fill; there is no core yet. `self`: member index,
+ * -1: observer. Sequences start at `sequence`, the journal's. */
+enum err steps_open(struct steps *s, const struct steps_world *world, struct effects *effects,
+                    uint64_t epoch, int self, uint64_t sequence) MUST_USE;
 /* Frees everything; what was held never leaves. What is given later is dropped. */
 void steps_close(struct steps *s);
 

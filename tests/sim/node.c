@@ -207,11 +207,11 @@ static void open_steps(struct sim *s, struct node *n)
                                       .stored = disk_stored,
                                       .failed = disk_failed,
                                       .trouble = trouble};
-    n->steps.core = n->core;
-    n->steps.effects = s->effects;
-    if (steps_open(&n->steps, &world, s->epoch.epoch, n->member, n->disk.journal) != OK) {
+    if (steps_open(&n->steps, &world, s->effects, s->epoch.epoch, n->member, n->disk.journal) !=
+        OK) {
         abort();
     }
+    n->steps.core = n->core;
 }
 
 void node_step(struct sim *s, struct node *n, const struct event *ev)

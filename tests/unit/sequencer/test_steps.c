@@ -76,7 +76,7 @@ static void make(struct world *w)
         .stored = world_stored,
         .failed = world_failed,
     };
-    assert_int_equal(steps_open(&w->steps, &world, 1, SELF, 0), OK);
+    assert_int_equal(steps_open(&w->steps, &world, NULL, 1, SELF, 0), OK);
 }
 
 static void send_behind(struct world *w, uint64_t gate)
