@@ -17,14 +17,27 @@ uint32_t world_find(const struct sim *s, const struct hash *hash)
     return NO_BLOCK;
 }
 
+/* The signature is not in the hash: of those that are seen with a block its leader's is kept. (A
+ * header path has none; a liar can make the EMPTY block that the leader will make, and sign it.) */
+static void keep_signature(const struct sim *s, struct block_head *known,
+                           const struct block_head *seen)
+{
+    const struct header *h = &known->header;
+    if (memcmp(&known->signature, &seen->signature, sizeof seen->signature) == 0 ||
+        h->leader >= s->epoch.n) {
+        return;
+    }
+    struct hash digest = propose_digest(&s->epoch, h->slot, h->attempt, &known->hash);
+    if (!keys_good(&s->epoch.member[h->leader].address, &known->signature, &digest)) {
+        known->signature = seen->signature;
+    }
+}
+
 uint32_t world_add(struct sim *s, const struct block_head *head)
 {
     uint32_t known = world_find(s, &head->hash);
     if (known != NO_BLOCK) {
-        struct signature *sig = &s->block[known].head.signature;
-        if (sig->b[64] == 0) {
-            *sig = head->signature; /* first seen in a header path, without it */
-        }
+        keep_signature(s, &s->block[known].head, head);
         return known;
     }
     if (s->blocks == SIM_BLOCKS || head->system.n > SIM_SYSTEM) {

@@ -60,7 +60,7 @@ void disk_reset(struct sim *s, struct node *n)
     media_init(&d->media, &d->dice);
 }
 
-struct disk_step *disk_append(struct disk *d, uint32_t votes, uint32_t certs)
+static struct disk_step *step_append(struct disk *d, uint32_t votes, uint32_t certs)
 {
     if (d->steps == d->cap) {
         d->cap = d->cap == 0 ? 256 : 2 * d->cap;
@@ -77,6 +77,23 @@ struct disk_step *disk_append(struct disk *d, uint32_t votes, uint32_t certs)
     t->vote = (void *)memory;
     t->cert = behind;
     return t;
+}
+
+void disk_remember(struct disk *d, const struct journal_step *step)
+{
+    struct disk_step *t = step_append(d, step->votes, step->certs);
+    t->sequence = step->sequence;
+    t->amnesiac = step->amnesiac;
+    t->cleared = step->cleared;
+    t->clearing_slot = step->clearing_slot;
+    t->proposing = step->proposing;
+    t->proposing_turn = step->proposing_turn;
+    for (uint32_t i = 0; i < step->votes; i++) {
+        t->vote[i] = step->vote[i];
+    }
+    for (uint32_t i = 0; i < step->certs; i++) {
+        t->cert[i] = step->cert[i];
+    }
 }
 
 /* ---- turns of the storage thread --------------------------------------------------------------
@@ -304,23 +321,6 @@ static void prune(struct node *n)
     d->steps = kept;
 }
 
-static void remember(struct disk *d, const struct journal_step *step)
-{
-    struct disk_step *t = disk_append(d, step->votes, step->certs);
-    t->sequence = step->sequence;
-    t->amnesiac = step->amnesiac;
-    t->cleared = step->cleared;
-    t->clearing_slot = step->clearing_slot;
-    t->proposing = step->proposing;
-    t->proposing_turn = step->proposing_turn;
-    for (uint32_t i = 0; i < step->votes; i++) {
-        t->vote[i] = step->vote[i];
-    }
-    for (uint32_t i = 0; i < step->certs; i++) {
-        t->cert[i] = step->cert[i];
-    }
-}
-
 enum err disk_submit(void *node, const struct journal_step *step, bool sync)
 {
     struct node *n = node;
@@ -336,7 +336,7 @@ enum err disk_submit(void *node, const struct journal_step *step, bool sync)
         n->crash_after = 1; /* a bent core signs as an amnesiac: its node ends there */
         return err;
     }
-    remember(d, step);
+    disk_remember(d, step);
     submitted(s, n, err, "a step");
     if (step->proposing) {
         sim_tell(s, "%d: writes that it will propose in turn %llu", n->member,

@@ -14,19 +14,7 @@ struct found {
 static bool take_step(void *arg, const struct journal_step *step)
 {
     struct found *f = arg;
-    struct disk_step *t = disk_append(&f->now, step->votes, step->certs);
-    t->sequence = step->sequence;
-    t->amnesiac = step->amnesiac;
-    t->cleared = step->cleared;
-    t->clearing_slot = step->clearing_slot;
-    t->proposing = step->proposing;
-    t->proposing_turn = step->proposing_turn;
-    for (uint32_t i = 0; i < t->votes; i++) {
-        t->vote[i] = step->vote[i];
-    }
-    for (uint32_t i = 0; i < t->certs; i++) {
-        t->cert[i] = step->cert[i];
-    }
+    disk_remember(&f->now, step);
     return true;
 }
 

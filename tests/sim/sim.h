@@ -298,7 +298,7 @@ void disk_pool(struct sim *s, struct node *n, const struct hash *tx, struct byte
 struct disk_head *disk_head(struct node *n); /* a new one, durable with the next step */
 const struct disk_head *disk_last_head(const struct node *n);
 void disk_free_step(struct disk_step *t);
-struct disk_step *disk_append(struct disk *d, uint32_t votes, uint32_t certs);
+void disk_remember(struct disk *d, const struct journal_step *step);
 void disk_fails(struct sim *s, struct node *n, bool begin);
 /* crash.c */
 enum disk_loss { LOSE_LITTLE, LOSE_UNSYNCED, LOSE_SOME };
