@@ -205,7 +205,7 @@ struct core {
     uint64_t start_root;      /* root at the start: the journal may be pruned up to it */
     uint8_t nonce[32];
     uint64_t amnesia_asked_us;
-    bool signed_any; /* in this run */
+    bool signed_any; /* in this run, or cleared in it */
 
     uint32_t driver_not_ready;
     bool pending;

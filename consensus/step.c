@@ -229,6 +229,7 @@ static void on_persisted(struct core *c, uint64_t sequence)
     if (c->cleared_pending && sequence >= c->cleared_seq) {
         c->amnesiac = false;
         c->cleared_pending = false;
+        c->signed_any = true; /* clearing counts as a signature (E2) */
         effect_alarm(c, ALARM_AMNESIAC, c->cur, c->config.self);
     }
 }

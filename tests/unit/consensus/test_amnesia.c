@@ -179,6 +179,26 @@ static void after_a_pause(void **state)
     }
 }
 
+/* A peer that was paused shows, after the clearing, a vote from before it. The clearing counts as a
+ * signature (E2): the answers of old must not clear a second amnesia that the journal knows of. */
+static void a_vote_of_old_after_the_clearing(void **state)
+{
+    (void)state;
+    begin(MEMBER_3 | CRASH | AMNESIAC);
+    answer(0, 4);
+    answer(1, 4);
+    final_in_turn(6);
+    assert_false(amnesiac());
+    struct vote old = core_run_vote(&r, 3, VOTE_NOTARIZE, 3, &r.block[1].head);
+    struct message m = {.kind = MSG_OWN_VOTES};
+    m.u.bundle = (struct bundle){.vote = &old, .votes = 1};
+    hear(2, &m);
+    struct core_view view;
+    core_get_view(r.core, &view);
+    assert_false(view.amnesiac);
+    assert_false(view.stopped);
+}
+
 /* One step of the journal behind the second record: no time is long enough, only answers are. */
 static void asking_without_limit(void **state)
 {
@@ -221,6 +241,7 @@ int main(void)
         cmocka_unit_test(an_observer),
         cmocka_unit_test(who_may_answer),
         cmocka_unit_test(after_a_pause),
+        cmocka_unit_test(a_vote_of_old_after_the_clearing),
         cmocka_unit_test(asking_without_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
