@@ -179,7 +179,9 @@ static void find_blocks(struct sim *s, struct node *n)
     struct storage_buffer buf = {0};
     for (uint32_t i = 0; i < s->blocks; i++) {
         bool empty = world_empty(&s->block[i]); /* it has no body that could be stored */
-        uint8_t held = n->holds[i] & (empty ? HOLDS_HEAD : HOLDS_HEAD | HOLDS_BODY);
+        bool asked_for = (n->holds[i] & HOLDS_HEAD) != 0; /* a body is found by its head */
+        uint8_t held =
+            asked_for ? n->holds[i] & (empty ? HOLDS_HEAD : HOLDS_HEAD | HOLDS_BODY) : 0;
         uint8_t found = held == 0 ? 0 : find_block(n, &s->block[i].head.hash, &buf);
         bool durable = n->body_gate[i] <= n->disk.journal;
         if (found != held && durable && !n->disk.unsure) {
