@@ -15,6 +15,7 @@ class File:
         self.path = path
         with open(os.path.join(root, path), encoding="utf-8", errors="replace") as f:
             self.text = f.read()
+            self.can_run = os.fstat(f.fileno()).st_mode & 0o100 != 0
         self.lines = self.text.splitlines()
         self.is_c = path.endswith((".c", ".h"))
         self.code = strip_c(self.text) if self.is_c else self.text

@@ -39,6 +39,7 @@ PLANTED = [
     ("forbidden_functions", "proto/a.c", "int f(void)\n{\n    return atoi(s);\n}\n"),
     ("forbidden_functions", "tests/a.c", "void f(void)\n{\n    strcpy(a, b);\n}\n"),
     ("include_guards", "proto/a.h", GUARD.format("WRONG_H", "")),
+    ("programs_run", "tests/run", "#!/bin/sh\n"),
     ("unfinished", "proto/a.c", "/* TO" "DO */\n"),
     ("machine_names", "proto/a.c", "/* /ho" "me/me/baton */\n"),
     ("readmes", "p2p/a.c", "int x;\n"),

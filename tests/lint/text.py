@@ -83,6 +83,13 @@ def include_guards(files):
             yield f.path, 1, f"guard {m.group(1)}, expected {wanted}"
 
 
+def programs_run(files):
+    """Who names an interpreter can be called by its name."""
+    for f in files:
+        if f.text.startswith("#!") and not f.can_run:
+            yield f.path, 1, "begins with #! and is not executable: git update-index --chmod=+x"
+
+
 def unfinished(files):
     """What is in the tree is finished."""
     words = re.compile("|".join(r"\b" + w + r"\b" for w in rules.UNFINISHED))
@@ -146,8 +153,8 @@ def links(files):
                     yield f.path, number, f"{target} is not there"
 
 
-CHECKS = [function_length, file_length, forbidden_functions, include_guards, unfinished,
-          machine_names, readmes, limits_used, links]
+CHECKS = [function_length, file_length, forbidden_functions, include_guards, programs_run,
+          unfinished, machine_names, readmes, limits_used, links]
 
 
 def long_files(files):
