@@ -39,18 +39,23 @@ static bool fails_again(struct sim *s, struct node *n)
     return true;
 }
 
-/* Who finds a final head whose certificate is gone does not start either (sequencer/node/restart.c):
- * a flipped bit in the last record, after power failed between the flushes of two families. */
+/* Who finds a final head whose block or certificate is gone does not start (sequencer/node/restart.c):
+ * a flipped bit in the log, after power failed between the flushes of two families. */
 static bool head_stands(struct storage *room)
 {
     uint64_t epoch, slot;
     struct hash hash;
     struct certificate cert;
+    struct block block;
     struct storage_buffer bench = {0};
+    struct storage_buffer bytes = {0};
     enum err err = storage_highest_final(room, &epoch, &slot, &hash, &bench);
+    bool stands = err == ERR_NOT_FOUND ||
+                  (err == OK && storage_certificate(room, epoch, slot, &cert) == OK &&
+                   storage_get_block(room, &hash, &bytes, &block) == OK);
     free(bench.p);
-    return err == ERR_NOT_FOUND ||
-           (err == OK && storage_certificate(room, epoch, slot, &cert) == OK);
+    free(bytes.p);
+    return stands;
 }
 
 /* What does not open is moved away, as the sentence says; the record stays. */
