@@ -28,6 +28,8 @@ static bool peer_ahead(const struct node *n, uint32_t i, uint64_t slot)
     return n->peer[i].heard && n->peer[i].status.final_slot > slot && net_up(n, (int)i);
 }
 
+/* Another one each time: a member that answers with nothing of use, or as slowly as it may, holds
+ * nobody back for longer than its own answer takes. */
 static void ask(struct node *n, uint64_t above)
 {
     struct syncing *s = &n->syncing;
@@ -44,7 +46,7 @@ static void ask(struct node *n, uint64_t above)
         s->asked = (int)i;
         s->asked_us = driver_now();
         s->above = above;
-        s->next_peer = i;
+        s->next_peer = i + 1;
         return;
     }
 }
@@ -79,7 +81,6 @@ void sync_check(struct node *n)
     if (s->asked >= 0 && driver_now() - s->asked_us > ASK_AGAIN_US) {
         s->asked = -1;
         s->above = own;
-        s->next_peer++;
     }
     if (behind && s->asked < 0 && n->finality.waiting <= FINAL_QUEUE_SYNC) {
         ask(n, own);
@@ -95,7 +96,6 @@ void sync_blocks(struct node *n, int member, const struct message *m)
     s->asked = -1;
     uint32_t count = m->u.blocks.blocks;
     if (count == 0) {
-        s->next_peer++;
         return;
     }
     uint64_t last = m->u.blocks.block[count - 1].head.header.slot;
