@@ -1,5 +1,6 @@
 /* How nodes are encoded, and the root. */
 #include "proto/keccak.h"
+#include "proto/keccak_many.h"
 #include "proto/rlp.h"
 #include "sequencer/execution/trie_node.h"
 
@@ -80,29 +81,64 @@ size_t trie_branch_encode(uint8_t out[NODE_MAX_BYTES], const struct trie_node *n
     return at;
 }
 
-/* Every account leaf is longer than 31 bytes, so no node is ever embedded in its parent. */
-static void node_hash(struct trie_node *n)
+static bool is_hashed(const struct trie_node *n)
 {
-    if (!hash_is_zero(&n->hash)) {
-        return;
+    return !hash_is_zero(&n->hash);
+}
+
+/* Every account leaf is longer than 31 bytes, so no node is ever embedded in its parent. */
+static void node_name(struct trie_node *n, struct hash hash)
+{
+    if (!node_is_leaf(n) && n->from < n->at) {
+        uint8_t encoded[NODE_MAX_BYTES];
+        hash = keccak256(encoded, trie_extension_encode(encoded, n, &hash));
     }
-    uint8_t encoded[NODE_MAX_BYTES];
+    n->hash = hash;
+}
+
+/* At most KECCAK_TOGETHER nodes, all below which are hashed. */
+static void hash_nodes(struct trie_node *const *node, unsigned count)
+{
+    uint8_t encoded[KECCAK_TOGETHER][NODE_MAX_BYTES];
+    struct bytes in[KECCAK_TOGETHER] = {{0}};
+    struct hash hash[KECCAK_TOGETHER];
+    for (unsigned i = 0; i < count; i++) {
+        in[i] = bytes_of(encoded[i], node_is_leaf(node[i]) ? trie_leaf_encode(encoded[i], node[i])
+                                                           : trie_branch_encode(encoded[i], node[i]));
+    }
+    keccak256_many(hash, in, count);
+    for (unsigned i = 0; i < count; i++) {
+        node_name(node[i], hash[i]);
+    }
+}
+
+/* The children of a branch side by side, after what is below each of them. */
+static void hash_below(const struct trie_node *n)
+{
     if (node_is_leaf(n)) {
-        n->hash = keccak256(encoded, trie_leaf_encode(encoded, n));
         return;
     }
+    struct trie_node *ready[KECCAK_TOGETHER];
+    unsigned count = 0;
     unsigned children = branch_count(n);
     for (unsigned i = 0; i < children; i++) {
         __builtin_prefetch(node_branch(n)->child[i]); /* they lie anywhere in memory */
     }
     for (unsigned i = 0; i < children; i++) {
-        node_hash(node_branch(n)->child[i]);
+        struct trie_node *child = node_branch(n)->child[i];
+        if (is_hashed(child)) {
+            continue;
+        }
+        hash_below(child);
+        ready[count++] = child;
+        if (count == KECCAK_TOGETHER) {
+            hash_nodes(ready, count);
+            count = 0;
+        }
     }
-    struct hash hash = keccak256(encoded, trie_branch_encode(encoded, n));
-    if (n->from < n->at) {
-        hash = keccak256(encoded, trie_extension_encode(encoded, n, &hash));
+    if (count > 0) {
+        hash_nodes(ready, count);
     }
-    n->hash = hash;
 }
 
 struct hash trie_root(const struct trie *t)
@@ -110,6 +146,9 @@ struct hash trie_root(const struct trie *t)
     if (t->root == NULL) {
         return empty_root;
     }
-    node_hash(t->root);
+    if (!is_hashed(t->root)) {
+        hash_below(t->root);
+        hash_nodes(&t->root, 1);
+    }
     return t->root->hash;
 }

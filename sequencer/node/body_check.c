@@ -7,6 +7,7 @@
 
 #include "proto/body.h"
 #include "proto/keccak.h"
+#include "proto/keccak_many.h"
 #include "sequencer/node/parts.h"
 
 struct root_work {
@@ -198,8 +199,14 @@ static void find_senders(struct node *n, struct block_entry *e)
 
 static void hash_range(struct block_entry *e, uint32_t from, uint32_t to)
 {
-    for (uint32_t i = from; i < to; i++) {
-        e->tx_hash[i] = keccak256(e->tx[i].raw.p, e->tx[i].raw.n);
+    struct bytes raw[KECCAK_TOGETHER] = {{0}};
+    while (from < to) {
+        uint32_t n = 0;
+        for (; n < KECCAK_TOGETHER && from + n < to; n++) {
+            raw[n] = e->tx[from + n].raw;
+        }
+        keccak256_many(e->tx_hash + from, raw, n);
+        from += n;
     }
 }
 

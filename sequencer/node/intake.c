@@ -7,6 +7,7 @@
 #include <utlist.h>
 
 #include "proto/keccak.h"
+#include "proto/keccak_many.h"
 #include "sequencer/node/parts.h"
 
 /* Peers' transactions first: someone waits for our copy of each, and paid for its check already. */
@@ -138,15 +139,14 @@ void intake_submit(struct node *n, struct bytes raw, rpc_submit_cb cb, void *arg
 
 /* What waits in the pool was checked before, and is repeated because our answer was lost or late:
  * its sender is known, and it is stored and answered once more. */
-static void receive(struct node *n, struct bytes raw, int member)
+static void receive(struct node *n, struct bytes raw, const struct hash *hash, int member)
 {
     struct mempool_entry e;
-    struct hash hash = keccak256(raw.p, raw.n);
-    struct intake_tx *t = tx_new(raw, &hash, member);
+    struct intake_tx *t = tx_new(raw, hash, member);
     if (t == NULL) {
         return;
     }
-    bool known = mempool_get(n->mempool, &hash, &e);
+    bool known = mempool_get(n->mempool, hash, &e);
     if (known) {
         t->sender = e.sender;
     }
@@ -156,14 +156,19 @@ static void receive(struct node *n, struct bytes raw, int member)
 void intake_from_peer(struct node *n, int member, const struct message *m)
 {
     struct intake *in = &n->intake;
+    struct hash hash[KECCAK_TOGETHER];
     for (uint32_t i = 0; i < m->u.txs.txs; i++) {
         struct bytes raw = m->u.txs.tx[i];
+        uint32_t left = m->u.txs.txs - i;
+        if (i % KECCAK_TOGETHER == 0) {
+            keccak256_many(hash, &m->u.txs.tx[i], left < KECCAK_TOGETHER ? left : KECCAK_TOGETHER);
+        }
         if (in->peers.n + in->working >= LIMIT_INTAKE_WAITING) {
             book_limit(n, "INTAKE_WAITING"); /* not acknowledged: the sender repeats it */
             return;
         }
         if (raw.n > 0 && raw.n <= LIMIT_TX_BYTES) {
-            receive(n, raw, member);
+            receive(n, raw, &hash[i % KECCAK_TOGETHER], member);
         }
     }
 }

@@ -4,6 +4,7 @@
 #include <nettle/sha3.h>
 
 #include "proto/keccak.h"
+#include "proto/keccak_many.h"
 
 enum { RATE = 136, LENGTH_MAX = 300 };
 
@@ -76,12 +77,63 @@ static void every_split(void **state)
     }
 }
 
+/* Any number of them, of any lengths beside each other, and nothing where there is none. */
+static void many_are_the_same(void **state)
+{
+    (void)state;
+    enum { MOST = 2 * KECCAK_TOGETHER + 3, ROUNDS = 400 };
+    uint64_t seed = 3;
+    uint8_t data[LENGTH_MAX];
+    random_bytes(&seed, data, sizeof data);
+    for (int round = 0; round < ROUNDS; round++) {
+        struct bytes in[MOST];
+        struct hash got[MOST + 1];
+        memset(got, 0xee, sizeof got);
+        size_t n = random_next(&seed) % (MOST + 1);
+        for (size_t i = 0; i < n; i++) {
+            size_t from = random_next(&seed) % sizeof data;
+            in[i] = bytes_of(data + from, random_next(&seed) % (sizeof data - from + 1));
+        }
+        keccak256_many(got, in, n);
+        for (size_t i = 0; i < n; i++) {
+            struct hash want = reference(in[i].p, in[i].n);
+            assert_memory_equal(got[i].b, want.b, sizeof want.b);
+        }
+        assert_int_equal(got[n].b[0], 0xee);
+    }
+}
+
+/* Where a block ends, and one byte to each side of it, beside each other. */
+static void many_at_the_edges(void **state)
+{
+    (void)state;
+    static const size_t length[] = {0, 1, 135, 136, 137, 271, 272, 273, 543, 544};
+    enum { LENGTHS = sizeof length / sizeof length[0] };
+    uint64_t seed = 4;
+    uint8_t data[544];
+    random_bytes(&seed, data, sizeof data);
+    for (size_t first = 0; first < LENGTHS; first++) {
+        struct bytes in[KECCAK_TOGETHER];
+        struct hash got[KECCAK_TOGETHER];
+        for (size_t i = 0; i < KECCAK_TOGETHER; i++) {
+            in[i] = bytes_of(data, length[(first + i) % LENGTHS]);
+        }
+        keccak256_many(got, in, KECCAK_TOGETHER);
+        for (size_t i = 0; i < KECCAK_TOGETHER; i++) {
+            struct hash want = reference(in[i].p, in[i].n);
+            assert_memory_equal(got[i].b, want.b, sizeof want.b);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_vectors),
         cmocka_unit_test(every_length),
         cmocka_unit_test(every_split),
+        cmocka_unit_test(many_are_the_same),
+        cmocka_unit_test(many_at_the_edges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
