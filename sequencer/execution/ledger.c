@@ -223,13 +223,20 @@ void ledger_head(const struct ledger *l, struct payload_info *out)
     *out = l->head->info;
 }
 
+struct state *ledger_first_open(const struct ledger *l)
+{
+    struct state *first = NULL;
+    struct state *s = ELMT_FROM_HH(l->states->hh.tbl, l->states->hh.tbl->tail);
+    for (; s != NULL && !s->final; s = s->hh.prev) {
+        first = s;
+    }
+    return first;
+}
+
 void ledger_highest(const struct ledger *l, struct payload_info *out)
 {
     const struct state *best = l->head;
-    const struct state *s = NULL;
-    const struct state *next = NULL;
-    HASH_ITER(hh, l->states, s, next)
-    {
+    for (const struct state *s = ledger_first_open(l); s != NULL; s = s->hh.next) {
         if (!s->built && s->info.number > best->info.number) {
             best = s;
         }

@@ -1,22 +1,21 @@
 /* Which states are kept. */
 #include "sequencer/execution/ledger_state.h"
 
-/* Marks the states that stand neither at nor above the final head. */
-static void mark_beside(const struct ledger *l)
+/* Marks those from `first` on that stand neither at nor above the final head. */
+static void mark_beside(const struct ledger *l, struct state *first)
 {
-    for (struct state *s = l->states; s != NULL; s = s->hh.next) {
+    for (struct state *s = first; s != NULL; s = s->hh.next) {
         if (!s->final) {
             s->marked = s->parent->final ? s->parent != l->head : s->parent->marked;
         }
     }
 }
 
-static void forget_marked(struct ledger *l)
+static void forget_marked(struct ledger *l, struct state *first)
 {
-    struct state *s = NULL;
     struct state *next = NULL;
-    HASH_ITER(hh, l->states, s, next)
-    {
+    for (struct state *s = first; s != NULL; s = next) {
+        next = s->hh.next;
         if (s->marked) {
             ledger_forget(l, s);
         }
@@ -32,13 +31,13 @@ static void make_final(struct ledger *l, struct state *s)
     l->history += s->trie.made;
 }
 
-/* From the head's child up to `s`. */
-static void make_path_final(struct ledger *l, struct state *s)
+/* From the head's child up to `s`; `first` is the first open one. */
+static void make_path_final(struct ledger *l, struct state *first, struct state *s)
 {
     for (struct state *on = s; !on->final; on = on->parent) {
         on->marked = true;
     }
-    for (struct state *on = l->states; on != NULL; on = on->hh.next) {
+    for (struct state *on = first; on != NULL; on = on->hh.next) {
         if (on->marked) {
             on->marked = false;
             make_final(l, on);
@@ -73,9 +72,10 @@ enum err ledger_finalize(struct ledger *l, const struct hash *payload,
     if (changed != NULL) {
         trie_diff(&l->head->trie, &s->trie, changed, arg);
     }
-    make_path_final(l, s);
-    mark_beside(l);
-    forget_marked(l);
+    struct state *first = ledger_first_open(l);
+    make_path_final(l, first, s);
+    mark_beside(l, first);
+    forget_marked(l, first);
     trim_history(l);
     return OK;
 }

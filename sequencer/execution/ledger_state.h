@@ -56,6 +56,9 @@ struct ledger {
 };
 
 struct state *ledger_find(const struct ledger *l, const struct hash *payload);
+/* The states above the final head stand behind all final ones in the table's order: parents are
+ * entered before their children, and what is not above the head is forgotten. NULL: none is. */
+struct state *ledger_first_open(const struct ledger *l);
 /* A state without content above `parent` (NULL: none). NULL: no memory. */
 struct state *ledger_state_create(const struct state *parent);
 void ledger_state_destroy(struct state *s);
