@@ -111,7 +111,9 @@ static void answer_amnesia(struct core *c, const struct message *q, int to)
     m->u.amnesia.epoch = c->epoch->epoch;
     memcpy(m->u.amnesia.nonce, q->u.amnesia.nonce, sizeof m->u.amnesia.nonce);
     m->u.amnesia.highest_epoch = c->epoch->epoch;
-    m->u.amnesia.highest_slot = c->highest_signed;
+    /* Own votes at or below the head of the start are not brought back, and may be pruned: it stands
+     * for them, or M would lie below what the asker signed together with this member. */
+    m->u.amnesia.highest_slot = max_u64(c->highest_signed, c->start_root);
     m->u.amnesia.clearing_epoch = c->epoch->epoch;
     m->u.amnesia.clearing_slot = c->floor_slot;
     effect_send(c, to, 0, m);

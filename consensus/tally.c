@@ -264,11 +264,11 @@ bool certificate_good(struct core *c, const struct certificate *cert)
     return true;
 }
 
-/* A finalize certificate at or after the slot of a skip certificate of the same turn. */
-static bool skip_beside_final(struct core *c, uint64_t skip, uint64_t last)
+/* A finalize certificate at or after the slot of a skip certificate of the same turn. A block that
+ * only a later turn's certificate made final excludes nothing: its turn may be skipped below it. */
+static bool skip_beside_final(const struct core *c, uint64_t skip, uint64_t last)
 {
-    uint64_t root = block_root(c)->head.header.slot;
-    if (skip <= root && root <= last) {
+    if (skip <= c->final_cert.slot && c->final_cert.slot <= last) {
         return true;
     }
     for (uint32_t i = 0; i < c->slots_used; i++) {

@@ -160,6 +160,32 @@ static void who_may_answer(void **state)
     }
 }
 
+/* A restart brings back no votes at or below its final block, which the journal may have lost by
+ * pruning. They were signed all the same: an answer below them lets an amnesiac sign too early. */
+static void the_answer_after_a_restart(void **state)
+{
+    (void)state;
+    core_run_start(&r, MEMBER_3);
+    const struct block_head *head =
+        core_run_block(&r, &r.block[0].head, 9 * TURN_SLOTS + 1, 0, 0);
+    struct certificate c = core_run_certificate(&r, VOTE_FINALIZE, head->header.slot, head);
+    struct core_restored_final f = {.head = head, .cert = &c, .executed = true};
+    core_run_again(&r);
+    assert_int_equal(core_restore_final(r.core, &f), OK);
+    core_start(r.core, r.now_us, &r.out);
+    struct message m = answer_of(0);
+    m.kind = MSG_AMNESIA_ASK;
+    hear(0, &m);
+    for (uint32_t i = 0; i < r.out.n; i++) {
+        const struct effect *e = &r.out.effect[i];
+        if (e->kind == EFFECT_SEND && e->u.send.message->kind == MSG_AMNESIA_ANSWER) {
+            assert_true(e->u.send.message->u.amnesia.highest_slot >= head->header.slot);
+            return;
+        }
+    }
+    fail_msg("no answer");
+}
+
 /* A pause makes a member ask again before it signs; who signs nothing has nothing to ask. */
 static void after_a_pause(void **state)
 {
@@ -240,6 +266,7 @@ int main(void)
         cmocka_unit_test(answers_that_do_not_count),
         cmocka_unit_test(an_observer),
         cmocka_unit_test(who_may_answer),
+        cmocka_unit_test(the_answer_after_a_restart),
         cmocka_unit_test(after_a_pause),
         cmocka_unit_test(a_vote_of_old_after_the_clearing),
         cmocka_unit_test(asking_without_limit),

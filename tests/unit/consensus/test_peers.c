@@ -374,6 +374,41 @@ static void certificates_that_exclude_each_other(void **state)
     assert_true(view.stopped);
 }
 
+/* Blocks of a turn that was skipped are final by a later one's certificate. Where they are handed on
+ * in several steps such a block is the last final one for a moment, and the skip of its turn, at or
+ * below it, excludes nothing. */
+static void a_skip_of_blocks_that_a_later_turn_made_final(void **state)
+{
+    (void)state;
+    static struct block_head path[72];
+    struct message m = {.kind = MSG_BUNDLE};
+    uint32_t n = 0;
+    const struct block_head *parent = &r.block[0].head;
+    r.blocks = 1;
+    for (uint64_t slot = 1; slot <= 69; slot += slot == 2 || slot == 66 ? 3 : 1) {
+        parent = core_run_block(&r, parent, slot, slot == 2 ? FLAG_LAST : 0, 0);
+        r.blocks++;
+        path[n++] = *parent; /* turn 0 ends with LAST, turn 16 is skipped behind its second slot */
+    }
+    struct certificate c = core_run_certificate(&r, VOTE_FINALIZE, 69, parent);
+    m.u.bundle = (struct bundle){.cert = &c, .certs = 1, .head = path, .heads = n};
+    hear(0, &m);
+    for (uint32_t i = n; i-- > 0;) {
+        struct event e = {.kind = EVENT_BODY, .peer = -1, .u.body = {path[i].hash, true}};
+        core_run_step(&r, &e);
+    }
+    struct core_view view;
+    core_get_view(r.core, &view);
+    assert_int_equal(view.final_slot, 66); /* as many as fit into a step */
+    say_certificate(0, core_run_certificate(&r, VOTE_SKIP, 66, one));
+    assert_false(alarmed(ALARM_CONFLICT));
+    struct event tick = {.kind = EVENT_TICK, .peer = -1};
+    core_run_step(&r, &tick);
+    core_get_view(r.core, &view);
+    assert_int_equal(view.final_slot, 69);
+    assert_false(view.stopped);
+}
+
 /* A certified block whose proposal is not signed is kept, and voted for by nobody who hears so. */
 static void a_fetched_block_without_its_leaders_signature(void **state)
 {
@@ -494,6 +529,7 @@ int main(void)
         TEST(answers_nobody_asked_for),
         TEST(votes_of_no_kind),
         TEST(certificates_that_exclude_each_other),
+        TEST(a_skip_of_blocks_that_a_later_turn_made_final),
         TEST(a_fetched_block_without_its_leaders_signature),
         TEST(blocks_of_one_slot),
         TEST(own_votes_asked_for),
