@@ -129,6 +129,7 @@
     LIMIT(TXM_GROUP, 67108864, "bytes", "posting waits: one write to its journal")             \
     LIMIT(TXM_FILE, 268435456, "bytes", "journal of posting refused at the start")             \
     LIMIT(DUTY_SEGMENTS, 8192, "segments", "the rest is taken up as earlier ones are final")   \
+    LIMIT(DUTY_INFLIGHT, 8, "segments", "the rest waits for those on their way to the L1")        \
     LIMIT(DUTY_INTENTS, 256, "intents", "the one for the farthest segment is forgotten")       \
     LIMIT(INTENT_BYTES, 1081344, "bytes", "intent refused")                                    \
     LIMIT(INTENT_FILE, 268435456, "bytes", "no more are stored, nor acknowledged")             \

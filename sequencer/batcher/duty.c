@@ -15,6 +15,7 @@ struct duty_config duty_config_default(uint32_t members, uint8_t self)
                                 .takeover = 3,
                                 .patience = 4,
                                 .inflight = 2,
+                                .inflight_most = LIMIT_DUTY_INFLIGHT,
                                 .ack_ms = 500,
                                 .ack_most_ms = 3000};
 }
@@ -22,7 +23,8 @@ struct duty_config duty_config_default(uint32_t members, uint8_t self)
 enum err duty_new(struct duty **out, const struct duty_config *c)
 {
     if (c->members == 0 || c->members > LIMIT_MEMBERS || c->self >= c->members ||
-        c->takeover == 0 || c->patience == 0 || c->inflight > DUTY_ACTIONS / 2) {
+        c->takeover == 0 || c->patience == 0 || c->inflight == 0 || c->inflight > c->inflight_most ||
+        c->inflight_most > LIMIT_DUTY_INFLIGHT) {
         return ERR_REFUSED;
     }
     struct duty *d = calloc(1, sizeof *d);
@@ -202,14 +204,24 @@ static void find_better(const struct duty *d, const struct post_intent *i, struc
     }
 }
 
-/* Its owner had been away: we hear of it long after it was made, and hold another that can land. One
- * of our own that was not sent does not count: it may be we who were away. */
+/* It is known to have been sent: our own, or what another told us of long enough ago. */
+static bool was_sent(const struct duty *d, const struct held *h, uint64_t now_ms)
+{
+    bool mine = h->is.member == d->cfg.self;
+    return mine ? h->released : now_ms >= h->made_ms + 2 * (uint64_t)d->cfg.ack_ms;
+}
+
+/* Its owner had been away: we hear of it long after it was made, or after another that can land was
+ * sent. One of our own that was not sent does not count: it may be we who were away. */
 static bool comes_late(const struct duty *d, const struct post_intent *i, uint64_t now_ms)
 {
     const struct duty_segment *s = duty_segment_find(d, i->segment);
     const struct held *best = s != NULL ? duty_best(d, s, &d->view) : NULL;
-    return now_ms > i->time_ms + 2 * (uint64_t)d->cfg.ack_most_ms && best != NULL &&
-           best->is.member != i->member && (best->is.member != d->cfg.self || best->released);
+    if (best == NULL || best->is.member == i->member ||
+        (best->is.member == d->cfg.self && !best->released)) {
+        return false;
+    }
+    return was_sent(d, best, now_ms) || now_ms > i->time_ms + 2 * (uint64_t)d->cfg.ack_most_ms;
 }
 
 static enum err add(struct duty *d, struct bytes encoded, const struct post_intent *i,
@@ -225,6 +237,7 @@ static enum err add(struct duty *d, struct bytes encoded, const struct post_inte
     h->foreign = like->foreign;
     h->released = like->released;
     h->made_ms = like->made_ms;
+    h->heard_head = d->view.head;
     d->held[d->helds++] = h;
     return intent_decode(&h->is, bytes_of(h->bytes, h->n));
 }
@@ -275,6 +288,31 @@ uint32_t duty_acks(const struct duty *d, uint64_t segment)
 {
     const struct held *h = duty_held_of(d, segment, d->cfg.self);
     return h != NULL ? h->acks : 0;
+}
+
+bool duty_answered(struct duty *d, uint64_t segment, uint8_t member, uint8_t owner)
+{
+    struct held *theirs = member != owner ? duty_held_of(d, segment, member) : NULL;
+    if (theirs != NULL) {
+        theirs->late = true;
+    }
+    struct held *h = duty_held_of(d, segment, d->cfg.self);
+    if (h == NULL || h->released || h->late) {
+        return false;
+    }
+    h->late = true;
+    return true;
+}
+
+void duty_was_away(struct duty *d)
+{
+    for (size_t i = 0; i < d->helds; i++) {
+        struct held *h = d->held[i];
+        if (h->is.member == d->cfg.self && !h->released) {
+            h->late = h->late || !h->was_shared;
+            h->was_shared = false; /* told again, and waited with again: others answer */
+        }
+    }
 }
 
 void duty_released(struct duty *d, uint64_t segment)

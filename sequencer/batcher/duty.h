@@ -18,13 +18,16 @@
  *                 all others s waits until the cursor is before it, since L1 ignores what comes
  *                 too early
  * Of several intents for one segment all members prefer the same: the one made first, then the one
- * of the lower rank; but one that was heard of late (its owner had been away) is last. An owner
- * whose own intent is not the preferred one, and not sent yet, holds it back, and whoever hears of
- * an intent while it holds a better one answers with that instead of an acknowledgement.
+ * of the lower rank; but one that was heard of late (its owner had been away, or another that is
+ * known here must have been sent by then) is last. An owner whose own intent is not the preferred
+ * one, and not sent yet, holds it back, and whoever hears of an intent while it holds a better one
+ * answers with that instead of an acknowledgement. Who was away holds back what nobody knows of, and
+ * nobody sends another's in the moment in which its owner may still be told of a better one.
  *
  * A state machine without I/O or clock; one thread. Times are the members' common clock (UNIX, ms):
  * nothing is unsafe when clocks differ, only the money of a duplicate. A process that stood still for
- * a second or more reads L1 anew and takes in what the others sent before its next tick. */
+ * a second or more says so (duty_was_away), reads L1 anew and takes in what the others sent before
+ * its next tick. */
 #ifndef SEQUENCER_BATCHER_DUTY_H
 #define SEQUENCER_BATCHER_DUTY_H
 
@@ -37,7 +40,8 @@ struct duty_config {
     uint8_t self;
     uint32_t takeover;    /* 3 L1 blocks */
     uint32_t patience;    /* R, 4: heads a rung of another's is given */
-    uint32_t inflight;    /* 2: segments on the way at once; at most DUTY_ACTIONS / 2 */
+    uint32_t inflight;      /* 2: segments on the way at once, */
+    uint32_t inflight_most; /* and half of what waits where that is more, up to so many: 8 */
     uint32_t ack_ms;      /* 500: one backup has it, not all that are there: long enough */
     uint32_t ack_most_ms; /* 3,000: nobody answers: sent all the same; twice that is late */
 };
@@ -77,6 +81,13 @@ bool duty_holds(const struct duty *d, struct bytes encoded);
 bool duty_ack(struct duty *d, uint64_t segment, const struct hash *intent, uint8_t member);
 /* Members that stored it, bits. */
 uint32_t duty_acks(const struct duty *d, uint64_t segment);
+/* `member` answered with the intent of `owner` for the segment, which it holds for the better one: its
+ * own and ours wait, where they were not sent. True: ours does from now on, and those who heard of it
+ * are to hear of that. */
+bool duty_answered(struct duty *d, uint64_t segment, uint8_t member, uint8_t owner);
+/* This process stood still: another may have taken over. What we had not sent is told again, and
+ * waits for answers again; what nobody had heard of gives way to any other. */
+void duty_was_away(struct duty *d);
 /* Our own may have been sent from here on. */
 void duty_released(struct duty *d, uint64_t segment);
 
@@ -97,7 +108,6 @@ struct duty_view {
     uint64_t safe;         /* last block derived there */
     uint64_t safe_final;   /* last block derived at the finalized block */
     bool mismatch;         /* derived and certified differ */
-    bool window_over;      /* the sequence window of what comes next is past */
     int leader;            /* member, or -1 */
     uint32_t connected;    /* bit i: member i can be reached */
     bool able;             /* our account can post: funds, journal, not stopped */
@@ -125,9 +135,10 @@ enum duty_state {
     DUTY_L1_DOWN,  /* no quorum: nothing is sent */
     DUTY_BEHIND,   /* derivation is not at the head: nothing is sent */
     DUTY_ALARM,    /* derived and certified differ: posting more cannot repair it */
-    DUTY_RECOVER   /* what would be posted is invalid already: see research 5.6 */
+    DUTY_UNDONE    /* L1 took back what it had called final, and more than that is forgotten here:
+                    * what comes after it would be ignored. Until it stands there again */
 };
-enum { DUTY_ACTIONS = 32 };
+enum { DUTY_ACTIONS = 2 * LIMIT_DUTY_INFLIGHT }; /* at most two a segment */
 struct duty_plan {
     enum duty_state state;
     uint64_t upto; /* only segments below this one may be sent: L1 would ignore others (txm_limit) */

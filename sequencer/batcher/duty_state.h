@@ -11,14 +11,15 @@ struct held {
     struct post_intent is; /* borrows from them */
     bool foreign;
     bool superseded; /* its owner used the nonce for something else */
-    bool late;       /* heard of long after it was made */
+    bool late;       /* heard of long after it was made; our own: others may have taken over */
     /* Our own: */
     bool released;
     uint32_t acks;
     uint64_t made_ms;
     bool was_shared;
-    uint64_t shared_ms;
+    uint64_t first_shared_ms, shared_ms; /* for the first time, and again */
     /* Another's: heads, 0 for never */
+    uint64_t heard_head;
     uint64_t first_push;
     uint64_t last_push;
     uint64_t top_push;
@@ -39,6 +40,7 @@ struct duty {
     uint64_t next;      /* the segment after the cursor, and */
     uint64_t next_head; /* the head that it became so at */
     size_t backlog;
+    uint64_t floor;     /* highest block that was final on L1 */
 };
 
 struct duty_segment *duty_segment_find(const struct duty *d, uint64_t no);

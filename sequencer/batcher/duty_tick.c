@@ -69,8 +69,8 @@ static bool is_dead(const struct duty *d, struct held *h, const struct duty_view
 static bool is_late(const struct duty *d, const struct held *h, const struct duty_view *v)
 {
     bool mine = h->is.member == d->cfg.self;
-    return mine ? !h->released && v->now_ms > h->is.time_ms + 2 * (uint64_t)d->cfg.ack_most_ms
-                : h->late;
+    bool old = v->now_ms > h->is.time_ms + 2 * (uint64_t)d->cfg.ack_most_ms;
+    return mine ? !h->released && (h->late || old) : h->late;
 }
 
 /* The same for all members that hold the same intents. */
@@ -108,7 +108,7 @@ struct held *duty_best(const struct duty *d, const struct duty_segment *s,
 
 static struct duty_action *act(struct duty_plan *out, enum duty_do what, uint64_t segment)
 {
-    struct duty_action *a = &out->action[out->n++]; /* at most two a segment (duty_new) */
+    struct duty_action *a = &out->action[out->n++];
     *a = (struct duty_action){.what = what, .segment = segment};
     return a;
 }
@@ -136,21 +136,34 @@ static void share(const struct duty *d, struct held *h, const struct duty_view *
     a->to = missing;
     a->intent = &h->is;
     a->encoded = bytes_of(h->bytes, h->n);
+    h->first_shared_ms = h->was_shared ? h->first_shared_ms : v->now_ms;
     h->was_shared = true;
     h->shared_ms = v->now_ms;
 }
 
-/* R5: with all that can be reached; or with one, after a while; or alone, after a longer one. */
+/* R5: with all that can be reached; or with one, after a while; or alone, after a longer one. While
+ * it waits, who knows better answers. */
 static bool is_shared(const struct duty *d, const struct held *h, const struct duty_view *v)
 {
     uint32_t there = v->connected & ~(UINT32_C(1) << d->cfg.self);
-    uint64_t age = passed(h->made_ms, v->now_ms);
+    uint64_t age = h->was_shared ? passed(h->first_shared_ms, v->now_ms) : 0;
     bool enough = h->acks != 0 && ((there & ~h->acks) == 0 || age >= d->cfg.ack_ms);
     return d->cfg.members == 1 || enough || age >= d->cfg.ack_most_ms;
 }
 
 /* Another's transaction, once a head. Whoever is on duty climbs its ladder, a rung each `patience`
  * heads; whoever only helps stays at the lowest. */
+/* An owner that is there sends it, or has heard of a better one by then: whoever only helps leaves it
+ * some heads. */
+static bool owner_first(const struct duty *d, const struct held *h, bool on_duty,
+                        const struct duty_view *v)
+{
+    bool there = (v->connected >> h->is.member & 1) != 0;
+    bool fresh = on_duty ? passed(h->made_ms, v->now_ms) < 2 * (uint64_t)d->cfg.ack_ms
+                         : v->head < h->heard_head + d->cfg.takeover;
+    return there && fresh;
+}
+
 static void push(const struct duty *d, struct held *h, bool on_duty, const struct duty_view *v,
                  struct duty_plan *out)
 {
@@ -158,7 +171,7 @@ static void push(const struct duty *d, struct held *h, bool on_duty, const struc
         h->foreign_head = on_duty && h->foreign_head == 0 ? v->head : h->foreign_head;
         return;
     }
-    if (h->last_push == v->head) {
+    if (h->last_push == v->head || owner_first(d, h, on_duty, v)) {
         return;
     }
     size_t top = h->is.part[0].rungs - 1;
@@ -254,6 +267,7 @@ static int consider(const struct duty *d, const struct duty_segment *s, int befo
 static void forget_final(struct duty *d, uint64_t safe_final)
 {
     size_t gone = 0;
+    d->floor = safe_final > d->floor ? safe_final : d->floor;
     /* The last one stays: it says which comes next. */
     while (gone + 1 < d->segments && d->segment[gone].last <= safe_final) {
         gone++;
@@ -269,7 +283,7 @@ static void forget_final(struct duty *d, uint64_t safe_final)
     }
 }
 
-static enum duty_state state_of(const struct duty_view *v)
+static enum duty_state state_of(const struct duty *d, const struct duty_view *v)
 {
     if (v->mismatch) {
         return DUTY_ALARM;
@@ -277,10 +291,10 @@ static enum duty_state state_of(const struct duty_view *v)
     if (!v->l1_ok) {
         return DUTY_L1_DOWN;
     }
-    if (v->window_over) {
-        return DUTY_RECOVER;
+    if (!v->derived) {
+        return DUTY_BEHIND;
     }
-    return v->derived ? DUTY_OK : DUTY_BEHIND;
+    return v->safe < d->floor ? DUTY_UNDONE : DUTY_OK;
 }
 
 static size_t first_unsafe(const struct duty *d, uint64_t safe)
@@ -292,9 +306,18 @@ static size_t first_unsafe(const struct duty *d, uint64_t safe)
     return i;
 }
 
+/* Nonces of one account keep the order on L1, so more than one round of blocks can be on its way; but
+ * each ties up money, and a reorg takes back all of them. */
+static size_t on_the_way(const struct duty *d)
+{
+    size_t n = d->backlog / 2;
+    n = n > d->cfg.inflight ? n : d->cfg.inflight;
+    return n < d->cfg.inflight_most ? n : d->cfg.inflight_most;
+}
+
 void duty_tick(struct duty *d, const struct duty_view *v, struct duty_plan *out)
 {
-    *out = (struct duty_plan){.state = state_of(v)};
+    *out = (struct duty_plan){.state = state_of(d, v)};
     if (out->state != DUTY_OK) {
         return;
     }
@@ -308,7 +331,8 @@ void duty_tick(struct duty *d, const struct duty_view *v, struct duty_plan *out)
     }
     int before = NOBODY;
     bool unbroken = true;
-    for (size_t n = 0; i < d->segments && n < d->cfg.inflight; i++, n++) {
+    size_t most = on_the_way(d);
+    for (size_t n = 0; i < d->segments && n < most; i++, n++) {
         out->upto = unbroken ? d->segment[i].no + 1 : out->upto;
         before = consider(d, &d->segment[i], before, v, out);
         unbroken = unbroken && before == d->cfg.self;

@@ -4,15 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "proto/keccak.h"
+#include "sequencer/l1/file.h"
 
 enum { HEAD = 64, HEAD_SUMMED = 56, GROUP_HEAD = 20, SUM = 8, VERSION = 1, SECTOR = 512 };
 
@@ -43,23 +42,6 @@ static void sum_of(uint8_t out[SUM], const void *p, size_t n)
     memcpy(out, h.b, SUM);
 }
 
-static enum err write_at(int fd, uint64_t at, const uint8_t *p, size_t n)
-{
-    while (n > 0) {
-        ssize_t put = pwrite(fd, p, n, (off_t)at);
-        if (put < 0 && errno == EINTR) {
-            continue;
-        }
-        if (put <= 0) {
-            return err_of_errno(errno);
-        }
-        p += put;
-        at += (uint64_t)put;
-        n -= (size_t)put;
-    }
-    return OK;
-}
-
 static void make_head(struct txm_file *f, uint64_t chain_id, const struct address *account)
 {
     memcpy(f->head, head_magic, sizeof head_magic);
@@ -85,33 +67,6 @@ static uint8_t *frame_group(struct bytes group, size_t *n)
 }
 
 /* ---- reading ------------------------------------------------------------------------------------- */
-
-static enum err read_whole(struct txm_file *f)
-{
-    struct stat st;
-    if (fstat(f->fd, &st) != 0) {
-        return ERR_IO;
-    }
-    if (st.st_size > LIMIT_TXM_FILE) {
-        return ERR_TOO_LARGE;
-    }
-    size_t n = (size_t)st.st_size;
-    f->read = malloc(n + 1);
-    if (f->read == NULL) {
-        return ERR_NO_MEMORY;
-    }
-    while (f->read_n < n) {
-        ssize_t got = pread(f->fd, f->read + f->read_n, n - f->read_n, (off_t)f->read_n);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            return ERR_IO;
-        }
-        f->read_n += (size_t)got;
-    }
-    return OK;
-}
 
 static bool head_stands(const uint8_t *p)
 {
@@ -212,33 +167,17 @@ static enum err check_head(const struct txm_file *f, char *why, size_t why_len)
 
 /* ---- opening ------------------------------------------------------------------------------------- */
 
-static enum err sync_directory_of(const char *path)
-{
-    char copy[PATH_MAX];
-    snprintf(copy, sizeof copy, "%s", path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return err_of_errno(errno);
-    }
-    enum err e = fsync(fd) == 0 ? OK : err_of_errno(errno);
-    close(fd);
-    return e;
-}
-
 /* A new file, or one whose head a crash cut off. */
 static enum err begin(struct txm_file *f)
 {
-    TRY(write_at(f->fd, 0, f->head, HEAD));
-    if (fsync(f->fd) != 0) {
-        return err_of_errno(errno);
-    }
+    TRY(file_write_synced(f->fd, 0, bytes_of(f->head, HEAD)));
     f->read_n = f->end = HEAD;
-    return sync_directory_of(f->path);
+    return file_sync_folder(f->path);
 }
 
 static enum err load(struct txm_file *f, char *why, size_t why_len)
 {
-    enum err e = read_whole(f);
+    enum err e = file_read_all(f->fd, LIMIT_TXM_FILE, &f->read, &f->read_n);
     if (e != OK) {
         return say(why, why_len, e, f->path, err_text(e));
     }
@@ -322,11 +261,8 @@ static enum err append(void *ctx, struct bytes group)
     if (framed == NULL) {
         return ERR_NO_MEMORY;
     }
-    enum err e = write_at(f->fd, f->end, framed, n);
+    enum err e = file_write_synced(f->fd, f->end, bytes_of(framed, n));
     free(framed);
-    if (e == OK && fdatasync(f->fd) != 0) {
-        e = err_of_errno(errno);
-    }
     f->bad = e != OK;
     f->end += e == OK ? n : 0;
     return e;
@@ -340,8 +276,8 @@ static enum err write_new(struct txm_file *f, int fd, const char *path, struct b
         return ERR_NO_MEMORY;
     }
     n = group.n > 0 ? n : 0;
-    enum err e = write_at(fd, 0, f->head, HEAD);
-    e = e == OK ? write_at(fd, HEAD, framed, n) : e;
+    enum err e = file_write_at(fd, 0, bytes_of(f->head, HEAD));
+    e = e == OK ? file_write_at(fd, HEAD, bytes_of(framed, n)) : e;
     free(framed);
     if (e == OK && (fsync(fd) != 0 || rename(path, f->path) != 0)) {
         e = err_of_errno(errno);
@@ -369,7 +305,7 @@ static enum err replace(void *ctx, struct bytes group)
         close(fd);
         return e;
     }
-    return sync_directory_of(f->path);
+    return file_sync_folder(f->path);
 }
 
 struct txm_journal txm_file_journal(struct txm_file *f)

@@ -97,6 +97,7 @@ static enum err blocks_in(struct node *n, int member, const struct message *m)
         }
     }
     sync_blocks(n, member, m);
+    posting_hear_proof(n, member, m);
     return OK;
 }
 

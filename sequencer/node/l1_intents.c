@@ -5,10 +5,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "proto/keccak.h"
+#include "sequencer/l1/file.h"
 #include "sequencer/node/l1_post_parts.h"
 
 enum { RECORD_HEAD = 16, RECORD_SUM = 8, LARGE_BYTES = 16 << 20 };
@@ -17,7 +17,7 @@ static const uint8_t record_magic[4] = {'B', 'T', 'I', 'N'};
 
 struct l1_intents {
     int fd;
-    char path[L1_DIR + 16], fresh[L1_DIR + 32], dir[L1_DIR];
+    char path[L1_DIR + 16], fresh[L1_DIR + 32];
     size_t end;   /* of the last whole record */
     size_t large;       /* written anew above this size */
     uint64_t forgotten; /* up to this final block it was, already */
@@ -74,54 +74,6 @@ static void record_write(struct buffer *out, uint64_t last, struct bytes intent)
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-static enum err write_at(int fd, size_t at, struct bytes b)
-{
-    while (b.n > 0) {
-        ssize_t put = pwrite(fd, b.p, b.n, (off_t)at);
-        if (put < 0 && errno == EINTR) {
-            continue;
-        }
-        if (put <= 0) {
-            return err_of_errno(errno);
-        }
-        b.p += put;
-        b.n -= (size_t)put;
-        at += (size_t)put;
-    }
-    return fdatasync(fd) == 0 ? OK : err_of_errno(errno);
-}
-
-static enum err read_all(int fd, uint8_t **out, size_t *n)
-{
-    struct stat st;
-    if (fstat(fd, &st) != 0 || st.st_size < 0 || st.st_size > LIMIT_INTENT_FILE) {
-        return ERR_IO;
-    }
-    *n = (size_t)st.st_size;
-    *out = malloc(*n + 1);
-    if (*out == NULL) {
-        return ERR_NO_MEMORY;
-    }
-    ssize_t got = pread(fd, *out, *n, 0);
-    if (got < 0 || (size_t)got != *n) {
-        free(*out);
-        *out = NULL;
-        return ERR_IO;
-    }
-    return OK;
-}
-
-static enum err sync_dir(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return err_of_errno(errno);
-    }
-    enum err e = fsync(fd) == 0 ? OK : err_of_errno(errno);
-    close(fd);
-    return e;
-}
-
 /* What is kept takes the place of the file, whole or not at all. */
 static enum err replace(struct l1_intents *s, struct bytes kept)
 {
@@ -129,9 +81,9 @@ static enum err replace(struct l1_intents *s, struct bytes kept)
     if (fd < 0) {
         return err_of_errno(errno);
     }
-    enum err e = write_at(fd, 0, kept);
+    enum err e = file_write_synced(fd, 0, kept);
     e = e == OK && rename(s->fresh, s->path) != 0 ? err_of_errno(errno) : e;
-    e = e == OK ? sync_dir(s->dir) : e;
+    e = e == OK ? file_sync_folder(s->path) : e;
     if (e != OK) {
         close(fd);
         return e;
@@ -148,7 +100,7 @@ static enum err forget_final(struct l1_intents *s, uint64_t safe_final)
     size_t n;
     size_t kept = 0;
     struct record r;
-    TRY(read_all(s->fd, &all, &n));
+    TRY(file_read_all(s->fd, LIMIT_INTENT_FILE, &all, &n));
     for (size_t at = 0; at < s->end && record_read(&r, all + at, n - at); at += r.all.n) {
         if (r.last > safe_final) {
             memmove(all + kept, r.all.p, r.all.n);
@@ -187,7 +139,7 @@ enum err l1_intents_put(struct l1_intents *s, struct bytes intent, uint64_t safe
         e = record.bad;
     }
     e = e == OK ? make_room(s, record.n, safe_final) : e;
-    e = e == OK ? write_at(s->fd, s->end, buffer_bytes(&record)) : e;
+    e = e == OK ? file_write_synced(s->fd, s->end, buffer_bytes(&record)) : e;
     s->end += e == OK ? record.n : 0; /* what failed is written over */
     buffer_free(&record);
     free(i);
@@ -211,7 +163,7 @@ bool l1_intents_next(struct l1_intents *s, struct bytes *out)
 static enum err load(struct l1_intents *s, uint64_t *torn)
 {
     struct record r;
-    TRY(read_all(s->fd, &s->read, &s->read_n));
+    TRY(file_read_all(s->fd, LIMIT_INTENT_FILE, &s->read, &s->read_n));
     while (s->end < s->read_n && record_read(&r, s->read + s->end, s->read_n - s->end)) {
         s->end += r.all.n;
     }
@@ -228,12 +180,11 @@ enum err l1_intents_open(struct l1_intents **out, const char *dir, uint64_t *tor
         return ERR_NO_MEMORY;
     }
     s->large = LARGE_BYTES;
-    snprintf(s->dir, sizeof s->dir, "%s/l1", dir);
-    snprintf(s->path, sizeof s->path, "%s/intents", s->dir);
+    snprintf(s->path, sizeof s->path, "%s/l1/intents", dir);
     snprintf(s->fresh, sizeof s->fresh, "%s.new", s->path);
     s->fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     enum err e = s->fd < 0 ? err_of_errno(errno) : load(s, torn);
-    e = e == OK ? sync_dir(s->dir) : e;
+    e = e == OK ? file_sync_folder(s->path) : e;
     if (e != OK) {
         snprintf(why, why_len, "%s: %s", s->path, err_text(e));
         l1_intents_close(s);

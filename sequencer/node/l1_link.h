@@ -40,7 +40,7 @@ struct l1_news {
 
 /* Intents: transactions shared before they are sent (duty_intent.h). Counters since the start. */
 struct l1_sharing {
-    const char *duty; /* "ok", or why nothing is posted: "down", "behind", "alarm", "recover" */
+    const char *duty; /* "ok", or why nothing is posted: "down", "behind", "alarm", "undone" */
     uint64_t held;    /* not final */
     uint64_t made, acked, alone; /* own; heard of by another; sent though nobody answered */
     uint64_t taken, refused, dropped; /* others'; wrong; too many */

@@ -10,6 +10,9 @@
 #include "sequencer/node/l1_post_parts.h"
 #include "sequencer/observe/log.h"
 
+static const char UNDONE[] = "the L1 took back what it had called final: nothing is posted until it "
+                             "stands there again, or this node is started anew";
+
 enum { WRAPPED = 1 << 22, ROUNDS = 8, AWAY_MS = 2500, AWAY_WAIT_MS = 1500 };
 
 /* ---- time ------------------------------------------------------------------------------------ */
@@ -54,6 +57,7 @@ static void feel_time(struct l1_post *p)
     bool any = p->looked_ms != 0 && now - p->looked_ms > busy - p->busy_ms;
     if (any && idle > AWAY_MS && p->acted) {
         p->acted = false;
+        duty_was_away(p->duty);
         p->away_until_ms = now + 2 * p->s.node->config->l1_poll_ms + AWAY_WAIT_MS;
         log_write(LOG_INFO, "l1", "this process stood still: the L1 and the others are heard first",
                   LOG_U64("forMs", idle), NULL);
@@ -108,22 +112,20 @@ static const char *duty_name(enum duty_state s)
         return "behind";
     case DUTY_ALARM:
         return "alarm";
-    case DUTY_RECOVER:
+    case DUTY_UNDONE:
         break;
     }
-    return "recover";
+    return "undone";
 }
 
 static void tell_state(enum duty_state was, enum duty_state is)
 {
-    bool bad = is == DUTY_ALARM || is == DUTY_RECOVER;
-    bool often = !bad && was != DUTY_ALARM && was != DUTY_RECOVER;
+    bool bad = is == DUTY_ALARM || is == DUTY_UNDONE;
+    bool often = !bad && was != DUTY_ALARM && was != DUTY_UNDONE;
     if (was != is) {
         log_write(bad ? LOG_ERROR : often ? LOG_DEBUG : LOG_WARN, "l1",
-                  is == DUTY_RECOVER ? "the time to post what comes next is over: nothing is posted "
-                                       "until an operator decides"
-                                     : "duty to post",
-                  LOG_STR("was", duty_name(was)), LOG_STR("is", duty_name(is)), NULL);
+                  is == DUTY_UNDONE ? UNDONE : "duty to post", LOG_STR("was", duty_name(was)),
+                  LOG_STR("is", duty_name(is)), NULL);
     }
 }
 
@@ -139,6 +141,7 @@ void post_round(struct l1_post *p)
     p->head = v.head;
     p->safe = v.safe;
     p->final = v.safe_final;
+    post_loads_forget(p);
     if (v.derived && post_segments_learn(p) && !p->restored) {
         post_restore(p);
     }
@@ -197,8 +200,8 @@ static const char *reason(const struct l1_post *p, const struct txm_status *s)
     if (trouble[0] != '\0') {
         return trouble;
     }
-    if (p->state == DUTY_RECOVER) {
-        return "the time to post what comes next is over";
+    if (p->state == DUTY_UNDONE) {
+        return UNDONE;
     }
     return p->err == OK || passing ? "" : err_text(p->err);
 }

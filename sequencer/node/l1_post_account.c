@@ -63,8 +63,8 @@ static enum err open_txm(struct l1_post *p, char *why, size_t why_len)
     c.chain_id = p->s.l1_chain_id;
     c.account = p->account;
     c.kind = p->blobs ? TXM_BLOB : TXM_CALLDATA;
-    c.max_pending *= p->parts;
-    c.most_pending *= p->parts;
+    c.max_pending = 2U * p->parts;
+    c.most_pending = LIMIT_DUTY_INFLIGHT * (uint32_t)p->parts;
     snprintf(path, sizeof path, "%s/l1/journal", p->s.node->config->dir);
     TRY(txm_file_open(&p->file, path, c.chain_id, &c.account, why, why_len));
     const struct txm_signer signer = {p, sign};

@@ -7,9 +7,9 @@
 #include "sequencer/node/l1_post_parts.h"
 #include "sequencer/observe/log.h"
 
-/* How far beyond the cursor a segment may be: who posts has no more under way than `inflight`, and
- * may be some segments ahead of what this member has derived. Each owner a few intents a second. */
-enum { AHEAD = 8, TAKEN_A_SECOND = 4 };
+/* How far beyond the cursor a segment may be: who posts may be as far ahead again of what this member
+ * has derived. Each owner a few intents a second. */
+enum { AHEAD = 2 * LIMIT_DUTY_INFLIGHT, TAKEN_A_SECOND = LIMIT_DUTY_INFLIGHT };
 
 void post_letter(struct l1_post *p, uint32_t members, struct bytes intent, bool answer)
 {
@@ -124,6 +124,21 @@ static bool is_early(const struct l1_post *p, const struct post_intent *i)
     return i->segment >= p->newest && i->segment - p->newest < AHEAD;
 }
 
+static uint8_t sender(const struct l1_letter *l)
+{
+    uint8_t i = 0;
+    while (i < LIMIT_MEMBERS - 1 && (l->members >> i & 1) == 0) {
+        i++;
+    }
+    return i;
+}
+
+static uint32_t all_but(const struct l1_post *p, uint32_t members)
+{
+    uint32_t all = UINT32_MAX >> (32 - p->s.node->epoch->n);
+    return all & ~members & ~(UINT32_C(1) << p->s.node->self);
+}
+
 static enum err take_intent(struct l1_post *p, const struct l1_letter *l)
 {
     struct bytes rather;
@@ -140,6 +155,9 @@ static enum err take_intent(struct l1_post *p, const struct l1_letter *l)
         e = ERR_NOT_FOUND;
     }
     e = e == OK ? keep(p, i, encoded, &rather) : e;
+    if (e == OK && l->answer && duty_answered(p->duty, i->segment, sender(l), i->member)) {
+        post_letter(p, all_but(p, l->members), encoded, true);
+    }
     if (e == OK && !l->answer && rather.n > 0) {
         post_letter(p, l->members, rather, true);
     } else if (e == OK && !l->answer) {

@@ -15,7 +15,7 @@
 #include "sequencer/l1/txm_file.h"
 #include "sequencer/node/l1_parts.h"
 
-enum { POST_LOADS = 8, POST_SEGMENTS = LIMIT_DUTY_SEGMENTS, POST_PUSHES = 8, POST_EARLY = 16 };
+enum { POST_LOADS = 2 * LIMIT_DUTY_INFLIGHT, POST_SEGMENTS = LIMIT_DUTY_SEGMENTS, POST_PUSHES = 8, POST_EARLY = 16 };
 
 /* What a transaction carries, kept while it is sent again and again. */
 struct kept_load {
@@ -98,6 +98,8 @@ const struct l1_segment *post_segment(const struct l1_post *p, uint64_t no);
 /* Made again where it was forgotten: the same bytes, for they are a function of the files. For
  * TXM_NO_SEGMENT a blob of zeros. ERR_NOT_FOUND; errors of l1_load_make. */
 enum err post_load(struct l1_post *p, uint64_t segment, struct l1_load **out) MUST_USE;
+/* Of what is derived, none is kept: made again after a reorg. */
+void post_loads_forget(struct l1_post *p);
 /* Blobs and proofs to a bare transaction that names these hashes. ERR_REFUSED: not ours. `out` is
  * lent until the next call. */
 enum err post_wrap(struct l1_post *p, uint64_t segment, struct bytes raw,

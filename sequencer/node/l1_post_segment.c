@@ -76,6 +76,17 @@ static enum err make_load(struct l1_post *p, uint64_t segment, struct l1_load *o
                : l1_load_make(out, p->s.node->config->dir, s->first, kzg);
 }
 
+/* A free one, or the one that was filled first. */
+static struct kept_load *next_place(struct l1_post *p)
+{
+    for (size_t i = 0; i < POST_LOADS; i++) {
+        if (!p->kept[i].used) {
+            return &p->kept[i];
+        }
+    }
+    return &p->kept[p->kept_next++ % POST_LOADS];
+}
+
 enum err post_load(struct l1_post *p, uint64_t segment, struct l1_load **out)
 {
     for (size_t i = 0; i < POST_LOADS; i++) {
@@ -87,13 +98,25 @@ enum err post_load(struct l1_post *p, uint64_t segment, struct l1_load **out)
     if (segment != TXM_NO_SEGMENT && post_segment(p, segment) == NULL) {
         return ERR_NOT_FOUND;
     }
-    struct kept_load *k = &p->kept[p->kept_next++ % POST_LOADS];
+    struct kept_load *k = next_place(p);
     k->used = false;
     TRY(make_load(p, segment, &k->load));
     k->used = true;
     k->segment = segment;
     *out = &k->load;
     return OK;
+}
+
+void post_loads_forget(struct l1_post *p)
+{
+    for (size_t i = 0; i < POST_LOADS; i++) {
+        struct kept_load *k = &p->kept[i];
+        const struct l1_segment *s = k->used ? post_segment(p, k->segment) : NULL;
+        if (s != NULL && s->last <= p->safe) {
+            l1_load_free(&k->load);
+            k->used = false;
+        }
+    }
 }
 
 enum err post_wrap(struct l1_post *p, uint64_t segment, struct bytes raw,

@@ -432,6 +432,13 @@ struct poster {
     bool working, closing;
     uint64_t asked_slot, asked_us;
     struct posting_result result;
+    struct { /* posting_ask.c: a certificate that members have and this disk has not */
+        uint64_t slot; /* 0: none is lacking */
+        uint64_t at_us;
+        int member; /* asked; its answer counts alone */
+        bool here;
+        struct certificate cert;
+    } proof;
     struct posting_head safe, finalized;
     uint64_t segments;
     uint64_t oldest_ms; /* time of the first block above `safe`; 0: none */
@@ -457,6 +464,9 @@ void posting_final(struct node *n, const struct header *h); /* part of `latest` 
 void posting_turn(struct node *n);                          /* every 100 ms */
 void posting_heads(struct node *n, const struct posting_head *safe,
                    const struct posting_head *finalized);
+/* posting_ask.c: `slot` 0: nothing is lacking. */
+void posting_ask_proof(struct node *n, uint64_t slot);
+void posting_hear_proof(struct node *n, int member, const struct message *m);
 /* posting_l1.c: where there is an L1, the heads are its. */
 enum err posting_l1_open(struct node *n, char *why, size_t why_len) MUST_USE;
 void posting_l1_turn(struct node *n);
@@ -473,7 +483,7 @@ struct json_object *posting_head_doc(const struct node *n, const struct posting_
 struct json_object *posting_doc(const struct node *n);
 void posting_gauges(struct node *n);
 
-/* ---- readiness.c, clock.c --------------------------------------------------------------------- */
+/* ---- readiness.c, clock.c, distance.c --------------------------------------------------------- */
 
 enum {
     /* Known here and not told to the others: beside the bits of enum not_ready. */
@@ -505,6 +515,8 @@ struct clock_view {
 void clock_heard(struct node *n, int member, uint64_t clock_ms);
 void clock_look(struct node *n); /* every second */
 void clock_say(const struct node *n, char *out, size_t size);
+/* Every second: a quorum too far away for the depth of the genesis is told to operators. */
+void distance_look(struct node *n);
 
 /* ---- health.c -------------------------------------------------------------------------------- */
 
@@ -526,6 +538,7 @@ struct health {
     struct {
         uint64_t p50, p99;
     } latency[LIMIT_MEMBERS];
+    bool too_far; /* distance.c */
     uint64_t quorum_us; /* a quorum is connected since, 0: never was */
     int shown_leader;
     uint32_t shown_not_ready;

@@ -185,6 +185,7 @@ static void take_result(struct node *n)
     }
     p->segments = r->segments;
     p->oldest_ms = r->oldest_ms;
+    posting_ask_proof(n, r->wants_slot);
     p->held_bytes = r->held_bytes;
     if (r->level) {
         p->level_bytes = p->asked_bytes;
@@ -232,6 +233,10 @@ static void start(struct node *n)
     p->asked_slot = n->finality.latest_slot;
     p->asked_bytes = p->final_bytes;
     p->asked_us = driver_now();
+    if (p->proof.here) {
+        posting_maker_give(p->maker, &p->proof.cert);
+        p->proof.here = false;
+    }
     p->work.data = n;
     p->working = uv_queue_work(&n->loop, &p->work, run, done) == 0;
 }

@@ -37,6 +37,8 @@ struct posting_maker {
     struct segment segment;
     struct buffer envelope;
     struct batch_auth auth;
+    bool has_given; /* a certificate that a member sent */
+    struct certificate given;
     struct storage_buffer read;
     struct posting_result *out; /* of the call under way */
 };
@@ -208,8 +210,26 @@ static enum err put_path(struct posting_maker *m, struct batch_auth *a)
         }
         at = b.head.header.parent;
     }
-    return say(m, ERR_REFUSED, "block %" PRIu64 " has no certificate within %d headers",
-               m->count.last, (int)LIMIT_AUTH_HEADERS);
+    m->out->wants_slot = m->last_slot;
+    return say(m, ERR_NOT_FOUND, "block %" PRIu64 " has no certificate within %d headers on this "
+               "disk: members are asked for one", m->count.last, (int)LIMIT_AUTH_HEADERS);
+}
+
+/* The nearest that there is, and its path. */
+static enum err put_proof(struct posting_maker *m, struct batch_auth *a)
+{
+    const struct certificate own = a->cert;
+    bool nearer = m->has_given && m->given.slot >= m->last_slot && m->given.slot < own.slot;
+    if (nearer) {
+        a->cert = m->given;
+        if (put_path(m, a) == OK && auth_verify(a, m->config) == OK) {
+            return OK;
+        }
+        m->has_given = false; /* it proves nothing: asked for again, of another */
+        a->cert = own;
+    }
+    TRY(put_path(m, a));
+    return auth_verify(a, m->config);
 }
 
 static enum err seal(struct posting_maker *m)
@@ -229,12 +249,12 @@ static enum err seal(struct posting_maker *m)
     say(m, ERR_NOT_FOUND, "the certificate of block %" PRIu64 " is not on this disk yet",
         m->count.last);
     TRY(storage_certificate(m->storage, m->config->epoch, m->last_slot, &a->cert));
-    TRY(put_path(m, a));
-    enum err e = auth_verify(a, m->config);
-    if (e != OK) {
+    enum err e = put_proof(m, a);
+    if (e != OK && e != ERR_NOT_FOUND) {
         return say(m, e, "the certificate of block %" PRIu64 " on this disk proves nothing (%s)",
                    m->count.last, err_text(e));
     }
+    TRY(e);
     buffer_clear(&m->envelope);
     return auth_encode(&m->envelope, a, m->time);
 }
@@ -284,6 +304,12 @@ static enum err work(struct posting_maker *m, uint64_t up_to)
         return e;
     }
     return OK;
+}
+
+void posting_maker_give(struct posting_maker *m, const struct certificate *c)
+{
+    m->given = *c;
+    m->has_given = true;
 }
 
 void posting_maker_work(struct posting_maker *m, uint64_t up_to, struct posting_result *out)

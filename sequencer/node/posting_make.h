@@ -33,12 +33,17 @@ struct posting_result {
     uint64_t held_bytes;   /* of the bodies behind it that were read */
     uint64_t posted_bytes; /* bodies of the segment that this work posted, 0: none, */
     uint64_t payload_bytes; /* and what became of them */
+    uint64_t wants_slot;   /* a certificate near this slot, which is not on this disk; 0: none */
 };
 
 /* Everything is borrowed and outlives the maker. ERR_NO_MEMORY. */
 enum err posting_maker_open(struct posting_maker **out, struct storage *s, const struct genesis *g,
                             const struct epoch_config *c, const struct data_layer *layer) MUST_USE;
 void posting_maker_close(struct posting_maker *m);
+
+/* A member's certificate, unproved: taken where it is nearer to the end of the segment than the
+ * disk's and proves it. Not during work. */
+void posting_maker_give(struct posting_maker *m, const struct certificate *c);
 
 /* One piece of work: reads at most LIMIT_POST_BLOCKS final blocks up to slot `up_to`, and posts at
  * most one segment. What is not on disk yet (blocks, a certificate) is no failure: it is asked

@@ -38,6 +38,8 @@ void open_world(struct world *w);
 /* The next block, EMPTY or not, on the disk with its certificate or without. */
 void grow(struct world *w, uint8_t flags, bool certified);
 void grow_many(struct world *w, uint32_t blocks);
+/* A certificate of the tip. */
+void certify(const struct world *w, struct certificate *c);
 /* All of it is durable. */
 void settle(struct world *w);
 

@@ -165,6 +165,8 @@ static void test_push(void **state)
     add(&b, 0, 0);
     assert_false(hear(&b, 0, 0, 7, NOW));
     b.v.leader = SELF;
+    assert_null(act(&b, DUTY_PUSH)); /* it is there, and may hear of a better one yet */
+    b.v.connected = 0xe;
     struct duty_action a = need(&b, DUTY_PUSH);
     assert_int_equal(a.owner, 0);
     assert_int_equal(a.rung, 0);
@@ -195,6 +197,25 @@ static void test_help(void **state)
     struct duty_action a = need(&b, DUTY_PUSH);
     assert_int_equal(a.rung, 0);
     duty_free(b.d);
+}
+
+/* Who is gone sends nothing: helped as soon as it is time. Who is there has as long again. */
+static void test_help_the_absent(void **state)
+{
+    (void)state;
+    for (uint32_t there = 0; there < 2; there++) {
+        struct bench b;
+        open_bench(&b);
+        add(&b, 0, 2);
+        b.v.head = HEAD + 3;
+        assert_null(act(&b, DUTY_PUSH));
+        hear(&b, 0, 2, 7, NOW);
+        b.v.connected = there != 0 ? 0xf : 0xb;
+        assert_int_equal(act(&b, DUTY_PUSH) != NULL, there == 0);
+        b.v.head = HEAD + 6;
+        assert_non_null(act(&b, DUTY_PUSH));
+        duty_free(b.d);
+    }
 }
 
 static struct bench held_by_0(void)
@@ -380,6 +401,7 @@ static void test_nobody_answers(void **state)
     (void)state;
     struct bench b = own(NOW);
     b.v.connected = 1u << SELF;
+    assert_non_null(act(&b, DUTY_SHARE));
     b.v.now_ms += b.cfg.ack_most_ms - 1;
     assert_null(act(&b, DUTY_RELEASE));
     b.v.now_ms++;
@@ -403,6 +425,7 @@ static void test_crossing(void **state)
     for (uint8_t m = 0; m < 4; m++) {
         duty_ack(b.d, 0, NULL, m);
     }
+    b.v.connected &= ~(1u << 3);
     assert_non_null(act(&b, DUTY_PUSH)); /* and ours held back */
     assert_null(act(&b, DUTY_RELEASE));
     b.v.account[3] = (struct duty_account){true, 10}; /* the other one is dead */
@@ -424,6 +447,80 @@ static void test_late_is_held_back(void **state)
     }
     assert_null(act(&b, DUTY_RELEASE));
     duty_free(b.d);
+}
+
+/* Away for a moment only, but long enough for somebody else. */
+static void test_who_was_away_holds_back(void **state)
+{
+    (void)state;
+    struct bench b = own(NOW);
+    b.v.now_ms += 3500;
+    duty_was_away(b.d);
+    hear(&b, 0, 2, 9, NOW + 3000);
+    for (uint8_t m = 0; m < 4; m++) {
+        duty_ack(b.d, 0, NULL, m);
+    }
+    b.v.now_ms += 2 * b.cfg.ack_ms;
+    assert_non_null(act(&b, DUTY_PUSH)); /* the other one */
+    assert_null(act(&b, DUTY_RELEASE));
+    b.v.account[2] = (struct duty_account){true, 10}; /* which landed, for nothing */
+    assert_non_null(act(&b, DUTY_RELEASE));
+    duty_free(b.d);
+}
+
+/* What was told late is waited with as if it had been made then: others may know better. */
+static void test_age_counts_from_the_first_word(void **state)
+{
+    (void)state;
+    struct bench b = own(NOW);
+    b.v.now_ms += 60000; /* stopped between making it and telling it */
+    assert_non_null(act(&b, DUTY_SHARE));
+    duty_ack(b.d, 0, NULL, 3);
+    assert_null(act(&b, DUTY_RELEASE));
+    b.v.now_ms += b.cfg.ack_ms;
+    assert_non_null(act(&b, DUTY_RELEASE));
+    duty_free(b.d);
+}
+
+/* Another answered with its own for the better one: it must have sent that. */
+static void test_answered_is_held_back(void **state)
+{
+    (void)state;
+    struct bench b = own(NOW);
+    (void)act(&b, DUTY_SHARE);
+    hear(&b, 0, 2, 9, NOW + 100);
+    assert_true(duty_answered(b.d, 0, 3, 2));
+    assert_false(duty_answered(b.d, 0, 3, 2)); /* the others were told */
+    assert_false(duty_answered(b.d, 7, 3, 2));
+    for (uint8_t m = 0; m < 4; m++) {
+        duty_ack(b.d, 0, NULL, m);
+    }
+    assert_null(act(&b, DUTY_RELEASE));
+    duty_free(b.d);
+    b = own(NOW);
+    duty_released(b.d, 0);
+    hear(&b, 0, 2, 9, NOW + 100);
+    assert_false(duty_answered(b.d, 0, 3, 2)); /* ours is sent, and stays so */
+    assert_null(act(&b, DUTY_PUSH));
+    duty_free(b.d);
+}
+
+/* What must have been sent by now is not given up for one that was made earlier and told later. */
+static void test_sent_is_better(void **state)
+{
+    (void)state;
+    struct bench b = own(NOW);
+    duty_released(b.d, 0);
+    assert_true(hear(&b, 0, 0, 7, NOW - 100));
+    duty_free(b.d);
+    for (uint32_t heard = 0; heard < 2; heard++) {
+        open_bench(&b);
+        add(&b, 0, 0);
+        hear(&b, 0, 2, 9, NOW);
+        b.v.now_ms += 2 * b.cfg.ack_ms - 1 + heard;
+        assert_int_equal(hear(&b, 0, 0, 7, NOW - 100), heard == 1);
+        duty_free(b.d);
+    }
 }
 
 /* Who hears of an intent long after it was made, and holds another, answers with that. */
@@ -463,6 +560,35 @@ static void test_chain(void **state)
     duty_free(b.d);
 }
 
+/* Half of what waits, so that it comes to an end. */
+static void test_a_backlog(void **state)
+{
+    (void)state;
+    struct bench b = own(NOW);
+    duty_released(b.d, 0);
+    uint64_t sent = 1;
+    for (uint64_t no = 1; no < 30; no++) {
+        add(&b, no, 0);
+    }
+    for (; posts(&b, sent); sent++) {
+        hear(&b, sent, SELF, 3 + sent, NOW);
+        duty_released(b.d, sent);
+    }
+    assert_int_equal(sent, LIMIT_DUTY_INFLIGHT);
+    assert_int_equal(b.plan.upto, LIMIT_DUTY_INFLIGHT);
+    b.v.safe = 240; /* six wait: three of them */
+    assert_true(act(&b, DUTY_POST) == NULL || b.plan.action[0].segment == 24);
+    assert_int_equal(duty_backlog(b.d), 6);
+    b.v.head++;
+    for (sent = 24; sent < 30; sent++) {
+        hear(&b, sent, SELF, 3 + sent, NOW);
+        duty_released(b.d, sent);
+    }
+    assert_null(act(&b, DUTY_POST));
+    assert_int_equal(b.plan.upto, 27);
+    duty_free(b.d);
+}
+
 /* The one before is on its way from another's account: L1 would ignore what came too early. */
 static void test_no_chain_across_accounts(void **state)
 {
@@ -490,6 +616,7 @@ static void test_push_keeps_the_order(void **state)
         hear(&b, 0, 0, 7, NOW);
         hear(&b, 1, second, second == 0 ? 8 : 3, NOW);
         b.v.leader = SELF;
+        b.v.now_ms += 2 * b.cfg.ack_ms;
         struct duty_action a = need(&b, DUTY_PUSH);
         assert_int_equal(a.segment, 0);
         assert_int_equal(b.plan.n, second == 0 ? 2 : 1);
@@ -535,11 +662,34 @@ static void test_states(void **state)
     assert_int_equal(b.plan.state, DUTY_ALARM);
     assert_int_equal(b.plan.upto, 0);
     b.v = good;
-    b.v.window_over = true; /* what is invalid already is not paid for again and again */
-    assert_null(act(&b, DUTY_POST));
-    assert_int_equal(b.plan.state, DUTY_RECOVER);
-    b.v = good;
     assert_true(posts(&b, 0));
+    duty_free(b.d);
+}
+
+/* L1 takes back what it called final: what is held here comes after that, and would be paid for and
+ * ignored. It goes on where that stands there again. */
+static void test_final_is_undone(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_bench(&b);
+    add(&b, 0, 0);
+    add(&b, 1, SELF);
+    b.v.safe = b.v.safe_final = 10;
+    assert_true(posts(&b, 1));
+    b.v.safe = b.v.safe_final = 4;
+    b.v.derived = false; /* L1 is being read */
+    assert_null(act(&b, DUTY_POST));
+    assert_int_equal(b.plan.state, DUTY_BEHIND);
+    b.v.derived = true;
+    for (int i = 0; i < 100; i++) {
+        b.v.head++;
+        assert_null(act(&b, DUTY_POST));
+        assert_int_equal(b.plan.state, DUTY_UNDONE);
+        assert_int_equal(b.plan.upto, 0);
+    }
+    b.v.safe = 10;
+    assert_true(posts(&b, 1));
     duty_free(b.d);
 }
 
@@ -600,6 +750,12 @@ static void test_bounds(void **state)
     struct duty *none;
     c.self = 4;
     assert_int_equal(duty_new(&none, &c), ERR_REFUSED);
+    c = b.cfg;
+    c.inflight_most = LIMIT_DUTY_INFLIGHT + 1;
+    assert_int_equal(duty_new(&none, &c), ERR_REFUSED);
+    c = b.cfg;
+    c.inflight = c.inflight_most + 1;
+    assert_int_equal(duty_new(&none, &c), ERR_REFUSED);
     add(&b, 5, 0); /* the first may be any */
     const struct duty_segment gap = {.no = 7, .first = 71, .last = 80};
     assert_int_equal(duty_segment_add(b.d, &gap), ERR_REFUSED);
@@ -632,6 +788,7 @@ int main(void)
         cmocka_unit_test(test_time_runs_from_being_next),
         cmocka_unit_test(test_push),
         cmocka_unit_test(test_help),
+        cmocka_unit_test(test_help_the_absent),
         cmocka_unit_test(test_dead_intents),
         cmocka_unit_test(test_superseded),
         cmocka_unit_test(test_changes_its_mind),
@@ -643,12 +800,18 @@ int main(void)
         cmocka_unit_test(test_nobody_answers),
         cmocka_unit_test(test_crossing),
         cmocka_unit_test(test_late_is_held_back),
+        cmocka_unit_test(test_who_was_away_holds_back),
+        cmocka_unit_test(test_age_counts_from_the_first_word),
+        cmocka_unit_test(test_answered_is_held_back),
+        cmocka_unit_test(test_sent_is_better),
         cmocka_unit_test(test_rather),
         cmocka_unit_test(test_chain),
+        cmocka_unit_test(test_a_backlog),
         cmocka_unit_test(test_no_chain_across_accounts),
         cmocka_unit_test(test_push_keeps_the_order),
         cmocka_unit_test(test_landed_for_nothing),
         cmocka_unit_test(test_states),
+        cmocka_unit_test(test_final_is_undone),
         cmocka_unit_test(test_a_reorg_brings_it_back),
         cmocka_unit_test(test_inside_a_segment),
         cmocka_unit_test(test_alone),

@@ -98,6 +98,17 @@ static void test_pauses(void **state)
     assert_true(t.twice * 100 <= t.harmed);
 }
 
+/* An L1 of a second: takeover is as fast as members hear of each other. */
+static void test_fast_pauses(void **state)
+{
+    (void)state;
+    const struct world_plan plan = {.harm = HARM_PAUSE, .segments = SEGMENTS, .harms = HARMS,
+                                    .block_ms = 1000};
+    struct total t = run("pauses, fast", &plan, 144);
+    assert_true(t.harmed >= 100);
+    assert_true(t.twice * 100 <= t.segments);
+}
+
 static void test_partitions(void **state)
 {
     (void)state;
@@ -149,9 +160,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_calm),       cmocka_unit_test(test_kills),
-        cmocka_unit_test(test_pauses),     cmocka_unit_test(test_partitions),
-        cmocka_unit_test(test_weather),    cmocka_unit_test(test_outage),
-        cmocka_unit_test(test_everything),
+        cmocka_unit_test(test_pauses),     cmocka_unit_test(test_fast_pauses),
+        cmocka_unit_test(test_partitions), cmocka_unit_test(test_weather),
+        cmocka_unit_test(test_outage),     cmocka_unit_test(test_everything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,6 +43,11 @@ int world_leader(const struct world *w)
     return -1;
 }
 
+uint64_t world_pause(struct world *w)
+{
+    return w->block_ms * 5 / 6 + world_below(&w->seed, w->block_ms * 20 / 3);
+}
+
 bool world_l1_down(const struct world *w)
 {
     return w->now >= w->l1_down_from && w->now < w->l1_down_till;
@@ -85,7 +90,7 @@ static void do_harm(struct world *w)
     w->harmed++;
     switch (pick(w)) {
     case HARM_PARTITION:
-        m->cut_till = w->now + 10000 + world_below(&w->seed, 80000);
+        m->cut_till = w->now + world_pause(w);
         break;
     case HARM_PAUSE:
     case HARM_KILL:
@@ -102,7 +107,7 @@ static void new_head(struct world *w)
 {
     sim_l1_mine(&w->l1);
     for (size_t i = 0; i < MEMBERS; i++) {
-        w->member[i].head_at = w->now + world_below(&w->seed, 3000);
+        w->member[i].head_at = w->now + world_below(&w->seed, w->block_ms / 4);
     }
 }
 
@@ -126,6 +131,7 @@ static void begin(struct world *w, uint64_t seed, const struct world_plan *plan)
     w->seed = seed;
     w->now = 1000;
     w->harm = plan->harm;
+    w->block_ms = plan->block_ms != 0 ? plan->block_ms : BLOCK_MS;
     sim_l1_init(&w->l1, seed ^ 0x51, world_chance(&w->seed, 500) ? TXM_BLOB : TXM_CALLDATA);
     w->l1.reorg = plan->reorg;
     w->l1.drop = plan->drop;
@@ -182,7 +188,7 @@ void world_run(struct world_result *out, uint64_t seed, const struct world_plan 
     struct world *w = calloc(1, sizeof *w);
     begin(w, seed, plan);
     uint64_t next_seal = w->now + world_below(&w->seed, SEAL_MS);
-    uint64_t next_block = w->now + world_below(&w->seed, BLOCK_MS);
+    uint64_t next_block = w->now + world_below(&w->seed, w->block_ms);
     uint64_t end = w->now + (uint64_t)plan->segments * SEAL_MS;
     uint64_t next_harm = plan->harms > 0 ? w->now + (end - w->now) / (plan->harms + 1) : UINT64_MAX;
     uint32_t harms = 0;
@@ -200,7 +206,7 @@ void world_run(struct world_result *out, uint64_t seed, const struct world_plan 
         }
         if (w->now >= next_block && !world_l1_down(w)) {
             new_head(w);
-            next_block = w->now + BLOCK_MS;
+            next_block = w->now + w->block_ms;
             settle += w->segments >= plan->segments;
         }
         run_members(w);

@@ -159,6 +159,7 @@ enum harm { HARM_NONE, HARM_KILL, HARM_PAUSE, HARM_PARTITION, HARM_ALL };
 struct world {
     uint64_t seed;
     uint64_t now;
+    uint64_t block_ms;
     enum harm harm;
     struct sim_l1 l1;
     struct sim_member member[MEMBERS];
@@ -182,6 +183,7 @@ struct world_plan {
     uint32_t swallow;
     uint32_t spike;
     uint32_t l1_down_s;
+    uint32_t block_ms; /* 0: BLOCK_MS; pauses are as long in blocks */
 };
 
 struct world_result {
@@ -202,5 +204,7 @@ void world_wrong(struct world *w, const char *format, ...) __attribute__((format
 /* The member that leads now, of those that can. */
 int world_leader(const struct world *w);
 bool world_l1_down(const struct world *w);
+/* How long somebody is away, ms. */
+uint64_t world_pause(struct world *w);
 
 #endif

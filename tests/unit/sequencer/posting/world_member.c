@@ -4,7 +4,7 @@
 #include "proto/keccak.h"
 #include "world.h"
 
-enum { TIMER_MS = 1000, RAW_BYTES = 64, DATA_BYTES = 24 };
+enum { TIMER_MS = 1000, AWAY_MS = 2500, RAW_BYTES = 64, DATA_BYTES = 24 };
 
 /* ---- instructions ---------------------------------------------------------------------------------- */
 
@@ -21,7 +21,7 @@ static bool instruction(struct sim_member *m)
         m->killed = true;
         return false;
     }
-    m->paused_till = m->w->now + 10000 + world_below(&m->w->seed, 80000);
+    m->paused_till = m->w->now + world_pause(m->w);
     return true;
 }
 
@@ -139,6 +139,14 @@ static void check_nonce(struct sim_member *m, const struct sim_tx *tx)
     }
 }
 
+/* Two, and half of a backlog. */
+static uint64_t on_the_way(const struct world *w, uint64_t next)
+{
+    uint64_t half = (w->segments - next) / 2;
+    half = half > 2 ? half : 2;
+    return half < LIMIT_DUTY_INFLIGHT ? half : LIMIT_DUTY_INFLIGHT;
+}
+
 static void check_send(struct sim_member *m, const struct sim_tx *tx)
 {
     struct world *w = m->w;
@@ -154,7 +162,7 @@ static void check_send(struct sim_member *m, const struct sim_tx *tx)
     if (tx->segment != TXM_NO_SEGMENT && tx->segment >= w->segments) {
         world_wrong(w, "I2: segment %llu is not sealed", (unsigned long long)tx->segment);
     }
-    if (tx->segment != TXM_NO_SEGMENT && tx->segment > next + 1) {
+    if (tx->segment != TXM_NO_SEGMENT && tx->segment >= next + on_the_way(w, next)) {
         world_wrong(w, "I1: segment %llu at cursor %llu", (unsigned long long)tx->segment,
                     (unsigned long long)next);
     }
@@ -451,6 +459,15 @@ static void step(struct sim_member *m)
     }
 }
 
+static void pass_on(struct sim_member *m, const struct letter *l)
+{
+    for (uint8_t i = 0; i < MEMBERS; i++) {
+        if (i != m->index && i != l->from) {
+            post_letter(m, i, l);
+        }
+    }
+}
+
 static void take_letter(struct sim_member *m, const struct letter *l)
 {
     if (l->ack) {
@@ -458,6 +475,10 @@ static void take_letter(struct sim_member *m, const struct letter *l)
         return;
     }
     struct bytes rather;
+    struct post_intent i;
+    if (intent_decode(&i, bytes_of(l->p, l->n)) != OK || i.member == m->index) {
+        return; /* our own comes from the journal */
+    }
     enum err e =
         duty_intent_add(m->duty, bytes_of(l->p, l->n), false, false, m->w->now, &rather);
     if (e != OK || !instruction(m)) {
@@ -465,6 +486,9 @@ static void take_letter(struct sim_member *m, const struct letter *l)
     }
     store(m, bytes_of(l->p, l->n));
     if (l->answer) {
+        if (duty_answered(m->duty, l->segment, l->from, i.member)) {
+            pass_on(m, l);
+        }
         return;
     }
     struct letter answer = {.ack = rather.n == 0, .segment = l->segment, .n = rather.n};
@@ -506,7 +530,10 @@ static void learn_segments(struct sim_member *m)
 static void take_head(struct sim_member *m)
 {
     /* After a pause: read anew. */
-    bool away = m->w->now - m->ticked_ms > 2 * TIMER_MS;
+    bool away = m->w->now - m->ticked_ms > AWAY_MS;
+    if (away) {
+        duty_was_away(m->duty);
+    }
     if (m->head != m->w->l1.head && (away || m->head_at <= m->w->now) && !world_l1_down(m->w)) {
         m->head = m->w->l1.head;
         m->wake = true;
@@ -574,7 +601,8 @@ void sim_member_start(struct sim_member *m)
     c.chain_id = 900;
     c.kind = w->l1.kind;
     c.account.b[0] = m->index;
-    c.max_pending = c.most_pending = 2 * w->l1.parts;
+    c.max_pending = 2 * w->l1.parts;
+    c.most_pending = LIMIT_DUTY_INFLIGHT * w->l1.parts;
     m->killed = false;
     m->fuse = 0;
     m->up = true;
