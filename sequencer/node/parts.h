@@ -402,6 +402,7 @@ struct peer_view {
     bool heard;
     struct status status; /* the last one */
     uint64_t first_final; /* final slot in the first status since the start */
+    uint64_t serve_us, serve_at_us; /* of the loop's time it may take so much, as of then */
 };
 
 struct syncing {

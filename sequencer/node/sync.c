@@ -6,7 +6,7 @@
 
 #include "sequencer/node/parts.h"
 
-enum { ASK_AGAIN_US = 1000000, ASK_ONE_AGAIN_US = 20000, SERVE_US = 3000 };
+enum { ASK_AGAIN_US = 1000000, ASK_ONE_AGAIN_US = 20000, SERVE_US = 3000, SERVE_MOST_US = 500000 };
 
 void sync_status(struct node *n, int member, const struct status *s)
 {
@@ -126,6 +126,27 @@ void sync_fetch(struct node *n, const struct hash *block, int peer)
 
 /* ---- serving --------------------------------------------------------------------------------- */
 
+/* What is served is read and packed on the loop. Each member has its share of that time: one that
+ * asks without end, within its budget of frames, keeps nobody from voting. */
+static bool may_serve(struct node *n, int member)
+{
+    struct peer_view *p = &n->peer[member];
+    uint64_t now = driver_now();
+    if (now > p->serve_at_us) {
+        p->serve_us += (now - p->serve_at_us) / n->epoch.n;
+        p->serve_us = p->serve_us < SERVE_MOST_US ? p->serve_us : SERVE_MOST_US;
+        p->serve_at_us = now;
+    }
+    return p->serve_us >= SERVE_US;
+}
+
+static void served(struct node *n, int member, uint64_t since_us)
+{
+    struct peer_view *p = &n->peer[member];
+    uint64_t took = driver_now() - since_us;
+    p->serve_us -= took < p->serve_us ? took : p->serve_us;
+}
+
 struct serving {
     struct block block[LIMIT_SYNC_BLOCKS];
     struct storage_buffer buf[LIMIT_SYNC_BLOCKS];
@@ -187,7 +208,7 @@ static void prove(struct node *n, struct serving *s)
     }
 }
 
-void sync_serve_range(struct node *n, int member, const struct message *m)
+static void serve_range(struct node *n, int member, const struct message *m)
 {
     struct serving *s = m->u.range.epoch == n->epoch.epoch ? calloc(1, sizeof *s) : NULL;
     if (s == NULL) {
@@ -216,7 +237,20 @@ void sync_serve_range(struct node *n, int member, const struct message *m)
     free(s);
 }
 
-void sync_serve_fetch(struct node *n, int member, const struct hash *block)
+/* An empty answer sends the asker on to another member. */
+void sync_serve_range(struct node *n, int member, const struct message *m)
+{
+    if (!may_serve(n, member)) {
+        const struct message nothing = {.kind = MSG_BLOCKS};
+        net_send(n, member, &nothing);
+        return;
+    }
+    uint64_t since_us = driver_now();
+    serve_range(n, member, m);
+    served(n, member, since_us);
+}
+
+static void serve_fetch(struct node *n, int member, const struct hash *block)
 {
     struct block_entry *e = blocks_load(n, block);
     if (e == NULL) {
@@ -231,4 +265,13 @@ void sync_serve_fetch(struct node *n, int member, const struct hash *block)
     m.u.block.head = e->head;
     m.u.block.body = bytes_of(e->body, e->body_len);
     net_send(n, member, &m);
+}
+
+void sync_serve_fetch(struct node *n, int member, const struct hash *block)
+{
+    if (may_serve(n, member)) {
+        uint64_t since_us = driver_now();
+        serve_fetch(n, member, block);
+        served(n, member, since_us);
+    }
 }

@@ -1,5 +1,6 @@
 /* Catching up while members lie: whoever answers with what is of no use is asked no more often than
- * the others. Peers are played by their messages; what leaves is caught. */
+ * the others, and whoever asks without end is served no more than its share. Peers are played by
+ * their messages; what leaves is caught. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,12 +12,15 @@
 
 #include "sequencer/node/parts.h"
 
-enum { MEMBERS = 4, SELF = 3, LIAR = 0, HEAD = 5000, ROUNDS = 12 };
+enum { MEMBERS = 4, SELF = 3, LIAR = 0, HEAD = 5000, ROUNDS = 12, LONG_US = 5000 };
 
 static struct node *n;
 static uint32_t asked[MEMBERS]; /* ranges */
 static int last_asked;
 static bool up[MEMBERS];
+static uint32_t served[MEMBERS]; /* blocks */
+static uint32_t nothing[MEMBERS];
+static uint64_t sending_us; /* so long an answer takes */
 
 bool __wrap_net_up(const struct node *node, int member);
 void __wrap_net_send(struct node *node, int to, const struct message *m);
@@ -34,6 +38,11 @@ void __wrap_net_send(struct node *node, int to, const struct message *m)
         asked[to]++;
         last_asked = to;
     }
+    served[to] += m->kind == MSG_BLOCK;
+    nothing[to] += m->kind == MSG_BLOCKS && m->u.blocks.blocks == 0;
+    uint64_t until_us = driver_now() + sending_us;
+    while (driver_now() < until_us) {
+    }
 }
 
 static int setup(void **state)
@@ -47,7 +56,10 @@ static int setup(void **state)
     n->epoch.params.turn_slots = 8;
     n->epoch.params.depth = 3;
     n->syncing.asked = -1;
+    sending_us = 0;
     memset(asked, 0, sizeof asked);
+    memset(served, 0, sizeof served);
+    memset(nothing, 0, sizeof nothing);
     for (int i = 0; i < MEMBERS; i++) {
         const struct status s = {.final_slot = HEAD};
         n->epoch.member[i].weight = 1;
@@ -62,6 +74,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
+    blocks_close(n);
     free(n);
     return 0;
 }
@@ -117,11 +130,45 @@ static void only_who_can_help(void **state)
     assert_int_equal(asked[LIAR] + asked[1], 0);
 }
 
+/* No time passes: the next moment that counts is an hour away. */
+static void leave(int member, uint64_t us)
+{
+    n->peer[member].serve_us = us;
+    n->peer[member].serve_at_us = driver_now() + UINT64_C(3600000000);
+}
+
+/* Reading and packing take the loop's time. Who has used up its share is told at once that there is
+ * nothing, and asks another member; the others are served as before. */
+static void a_member_that_asks_without_end(void **state)
+{
+    (void)state;
+    struct block_head head = {.header = {.slot = 1, .flags = FLAG_EMPTY}};
+    head.hash = header_hash(&head.header);
+    assert_non_null(blocks_put_head(n, &head));
+    leave(LIAR, 20 * LONG_US);
+    sending_us = LONG_US;
+    sync_serve_fetch(n, LIAR, &head.hash);
+    assert_int_equal(served[LIAR], 1);
+    assert_true(n->peer[LIAR].serve_us <= 19 * LONG_US);
+    leave(LIAR, 0);
+    sync_serve_fetch(n, LIAR, &head.hash);
+    assert_int_equal(served[LIAR], 1);
+    const struct message range = {.kind = MSG_RANGE, .u.range = {.max_blocks = 64}};
+    sync_serve_range(n, LIAR, &range);
+    assert_int_equal(nothing[LIAR], 1);
+    sync_serve_fetch(n, 1, &head.hash);
+    assert_int_equal(served[1], 1);
+    n->peer[LIAR].serve_at_us = driver_now() - UINT64_C(1000000); /* a second later */
+    sync_serve_fetch(n, LIAR, &head.hash);
+    assert_int_equal(served[LIAR], 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_member_that_answers_with_rubbish, setup, teardown),
         cmocka_unit_test_setup_teardown(only_who_can_help, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_member_that_asks_without_end, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
