@@ -104,7 +104,7 @@ static void test_fast_pauses(void **state)
     (void)state;
     const struct world_plan plan = {.harm = HARM_PAUSE, .segments = SEGMENTS, .harms = HARMS,
                                     .block_ms = 1000};
-    struct total t = run("pauses, fast", &plan, 144);
+    struct total t = run("pauses, fast", &plan, 72);
     assert_true(t.harmed >= 100);
     assert_true(t.twice * 100 <= t.segments);
 }
