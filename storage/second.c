@@ -30,7 +30,9 @@ static void *second_run(void *arg)
         pthread_mutex_lock(&s->lock);
         s->result = e;
         s->record = NULL;
-        pthread_cond_signal(&s->answered);
+        pthread_mutex_unlock(&s->lock);
+        pthread_cond_signal(&s->answered); /* under the lock it would wake only to wait for that */
+        pthread_mutex_lock(&s->lock);
     }
     pthread_mutex_unlock(&s->lock);
     return NULL;
@@ -66,8 +68,8 @@ void second_ask(struct second *s, const struct safety_record *record)
     }
     pthread_mutex_lock(&s->lock);
     s->record = record;
-    pthread_cond_signal(&s->asked);
     pthread_mutex_unlock(&s->lock);
+    pthread_cond_signal(&s->asked);
 }
 
 enum err second_wait(struct second *s)

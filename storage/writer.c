@@ -450,19 +450,19 @@ static uint64_t patience_us(const struct writer *w, const struct op *op)
     return op->sync ? WRITER_SHARE_US : WRITER_GATHER_US;
 }
 
-/* The thread is woken only when it is to wake earlier than it would. */
-static void bring_forward(struct writer *w, const struct op *op)
+/* True when the thread is to wake earlier than it would. */
+static bool bring_forward(struct writer *w, const struct op *op)
 {
     uint64_t due_us = op->submitted_us + patience_us(w, op);
-    if (w->queue.first == NULL || due_us < w->due_us) {
-        w->due_us = due_us;
-        pthread_cond_signal(&w->work);
-    }
+    bool earlier = w->queue.first == NULL || due_us < w->due_us;
+    w->due_us = earlier ? due_us : w->due_us;
+    return earlier;
 }
 
 enum err writer_submit(struct writer *w, struct op *op)
 {
     bool reports = op->report != OP_SILENT;
+    bool earlier = false;
     op->submitted_us = clock_us(w);
     pthread_mutex_lock(&w->lock);
     bool room = has_room(w, op_bytes(op), reports);
@@ -470,10 +470,13 @@ enum err writer_submit(struct writer *w, struct op *op)
         w->ops++;
         w->bytes += op_bytes(op);
         w->reports += reports ? 1 : 0;
-        bring_forward(w, op);
+        earlier = bring_forward(w, op);
         op_list_push(&w->queue, op);
     }
     pthread_mutex_unlock(&w->lock);
+    if (earlier) {
+        pthread_cond_signal(&w->work); /* under the lock it would wake only to wait for that */
+    }
     return room ? OK : ERR_BUSY;
 }
 

@@ -230,8 +230,8 @@ static void post(struct ledger_service *s, struct ledger_job *job)
     s->asked++;
     uv_mutex_lock(&s->lock);
     ledger_job_push(&s->todo, job);
-    uv_cond_signal(&s->more);
     uv_mutex_unlock(&s->lock);
+    uv_cond_signal(&s->more);
 }
 
 static void service_build(void *ctx, const struct execution_block *b, execution_cb cb, void *arg)
