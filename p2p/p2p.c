@@ -76,11 +76,6 @@ static void on_prepare(uv_prepare_t *prepare)
     schedule_arm(p);
 }
 
-static void on_check(uv_check_t *check)
-{
-    p2p_flush(check->data);
-}
-
 static enum err make_parts(struct p2p *p, const struct p2p_options *o)
 {
     if (RAND_bytes((unsigned char *)&p->random, sizeof p->random) != 1) {
@@ -104,13 +99,10 @@ static void start_handles(struct p2p *p)
 {
     uv_timer_init(p->host.loop, &p->timer);
     uv_prepare_init(p->host.loop, &p->prepare);
-    uv_check_init(p->host.loop, &p->check);
     p->timer.data = p;
     p->prepare.data = p;
-    p->check.data = p;
-    p->handles = 3;
+    p->handles = 2;
     uv_prepare_start(&p->prepare, on_prepare);
-    uv_check_start(&p->check, on_check);
 }
 
 static enum err start_listener(struct p2p *p, int fd)
@@ -206,7 +198,6 @@ void p2p_close(struct p2p *p, void (*closed)(void *arg), void *arg)
     }
     uv_close((uv_handle_t *)&p->timer, on_handle_closed);
     uv_close((uv_handle_t *)&p->prepare, on_handle_closed);
-    uv_close((uv_handle_t *)&p->check, on_handle_closed);
 }
 
 static enum err encode(struct frame **out, const struct message *m)

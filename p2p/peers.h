@@ -53,7 +53,6 @@ struct p2p {
     uint64_t (*journal_sequence)(void *ctx);
     uv_timer_t timer;
     uv_prepare_t prepare;
-    uv_check_t check;
     uv_tcp_t listener;
     bool listening;
     uint32_t handles;              /* in the loop: handles, connections, look-ups */
