@@ -341,13 +341,15 @@ static enum err replay_record(struct redo *r, const struct redo_walk *w)
     return e;
 }
 
-static enum err replay_file(struct redo *r, struct bytes bytes)
+/* What is believed is written again: the system may still show what a sync of an earlier life failed
+ * to write, and syncs nothing of it any more. */
+static enum err replay_file(struct redo *r, struct redo_file *f, struct bytes bytes)
 {
     struct redo_walk w = {.file = bytes};
     while (redo_walk_next(&w)) {
         TRY(replay_record(r, &w));
     }
-    return OK;
+    return redo_file_write(f, 0, bytes.p, w.at);
 }
 
 static uint64_t first_sequence(struct bytes bytes)
@@ -369,8 +371,8 @@ static enum err replay(struct redo *r)
     }
     if (e == OK) {
         unsigned older = first_sequence(bytes[0]) <= first_sequence(bytes[1]) ? 0 : 1;
-        e = replay_file(r, bytes[older]);
-        e = e == OK ? replay_file(r, bytes[1 - older]) : e;
+        e = replay_file(r, &r->file[older], bytes[older]);
+        e = e == OK ? replay_file(r, &r->file[1 - older], bytes[1 - older]) : e;
     }
     free(p[0]);
     free(p[1]);
@@ -390,8 +392,8 @@ static enum err open_files(struct redo *r, const char *path)
     return OK;
 }
 
-/* What a killed process wrote is there to be read, and need not be durable yet: it must be before
- * the families are flushed one by one (see above). */
+/* What a killed process wrote is there to be read, and need not be durable yet, nor what was just
+ * written again: it must be before the families are flushed one by one (see above). */
 static enum err sync_files(struct redo *r)
 {
     for (int i = 0; i < FILES; i++) {

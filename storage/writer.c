@@ -67,22 +67,16 @@ static void settle_durable(struct writer *w)
     wake(w, any);
 }
 
-/* All is committed, nothing synced: only those that will be reported are kept. */
+/* All is committed, nothing synced. It is kept, also what nobody waits for: a sync that fails may
+ * leave nothing of it, and later steps stand on it. */
 static void settle_committed(struct writer *w)
 {
-    struct op_list kept = {0};
     pthread_mutex_lock(&w->lock);
-    for (struct op *op = op_list_pop(&w->held); op != NULL; op = op_list_pop(&w->held)) {
+    for (struct op *op = w->held.first; op != NULL; op = op->next) {
         op->committed = true;
         note_marks(w, op);
-        if (op->report == OP_SILENT) {
-            forget(w, op);
-        } else {
-            op_list_push(&kept, op);
-        }
     }
     pthread_mutex_unlock(&w->lock);
-    w->held = kept;
 }
 
 /* All that is held fails now, and stays to be tried again by writer_flush. */
@@ -275,7 +269,8 @@ static void plain_turn(struct writer *w, enum err failed, bool stop)
         return;
     }
     bool late = w->held.first != NULL &&
-                clock_us(w) - w->held_since_us >= (uint64_t)WRITER_IDLE_SYNC_MS * 1000;
+                (clock_us(w) - w->held_since_us >= (uint64_t)WRITER_IDLE_SYNC_MS * 1000 ||
+                 writer_crowded(w));
     (void)round_run(w, stop || late); /* a failure is kept in `failed` */
 }
 

@@ -158,6 +158,19 @@ PLANTS = [
     Plant("settled-early", "§8: durable is what was synced", "storage/writer.c",
           "    } else if (r.sync) {\n        settle_durable(w);\n    } else {\n        settle_committed(w);",
           "    } else {\n        settle_durable(w);"),
+    Plant("committed-kept", "§8: what a failed sync was for is written again", "storage/writer.c",
+          "        op->committed = false;\n", "        (void)op;\n"),
+    Plant("unsynced-forgotten", "§8: what was committed is kept until it is synced", "storage/writer.c",
+          "    for (struct op *op = w->held.first; op != NULL; op = op->next) {\n"
+          "        op->committed = true;\n        note_marks(w, op);\n    }\n",
+          "    struct op_list kept = {0};\n"
+          "    for (struct op *op = op_list_pop(&w->held); op != NULL; op = op_list_pop(&w->held)) {\n"
+          "        op->committed = true;\n        note_marks(w, op);\n"
+          "        if (op->report == OP_SILENT) {\n            forget(w, op);\n        } else {\n"
+          "            op_list_push(&kept, op);\n        }\n    }\n    w->held = kept;\n"),
+    Plant("believed-not-rewritten", "§8: what a start believes is written again before it is synced",
+          "storage/kv_redo.c", "    return redo_file_write(f, 0, bytes.p, w.at);\n",
+          "    return f->fd < 0 ? ERR_IO : OK;\n"),
     Plant("turn-over-unsynced", "§8: what stands in one log file is durable before the other is written",
           "storage/kv_redo.c", "    TRY(sync_log(r));\n    if (!r->base.threads) {\n        flush_here(r);",
           "    r->dirty = false;\n    if (!r->base.threads) {\n        flush_here(r);"),

@@ -118,7 +118,8 @@ void disk_begin(struct sim *s, struct node *n)
     struct disk *d = &n->disk;
     media_begin(&d->media, s->now, clock_wall_ms(s, n) * MS);
     media_use(&d->media);
-    d->media.full = d->failing > 0;
+    d->media.full = d->failing > d->syncs_fail;
+    d->media.sync_fails = d->syncs_fail > 0;
     d->media.sync_us = d->sync_us;
 }
 
@@ -226,6 +227,8 @@ void disk_turn(struct sim *s, struct node *n)
     } else {
         due = storage_turn(d->room);
     }
+    s->account->marks[MARK_SYNC_LOST] += d->media.lost_some;
+    s->account->marks[MARK_SYNC_DROPPED] += d->media.dropped_some;
     uint64_t end = media_end(&d->media);
     if (end > s->now || d->back) {
         d->busy_us = end;
@@ -270,13 +273,15 @@ void disk_doom(struct sim *s, struct node *n)
     }
 }
 
-void disk_fails(struct sim *s, struct node *n, bool begin)
+void disk_fails(struct sim *s, struct node *n, bool begin, bool syncs)
 {
     struct disk *d = &n->disk;
     if (begin) {
         d->failing++;
+        d->syncs_fail += syncs;
         return;
     }
+    d->syncs_fail -= syncs && d->syncs_fail > 0;
     if (d->failing > 0 && --d->failing == 0 && n->up && d->room != NULL) {
         poke(s, n);
     }
@@ -402,7 +407,7 @@ void disk_final(struct sim *s, struct node *n, const struct effect *e)
     submitted(s, n, storage_submit_final(n->disk.room, &f), "a final block");
     if (h->slot % TIDY_SLOTS == 0) {
         disk_begin(s, n);
-        n->disk.media.full = false;
+        n->disk.media.full = n->disk.media.sync_fails = false;
         n->disk.tidied = h->slot;
         if (storage_prune_journal(n->disk.room, s->epoch.epoch, h->slot) != OK) {
             sim_fail(s, SIM_SAFETY, "member %d: the journal is not pruned", n->member);

@@ -240,7 +240,8 @@ static void of_machine(struct sim *s, const struct harm *h, bool begin)
         n->disk.sync_us = begin ? h->value : s->plan->sync_us;
         break;
     case HARM_DISK_FAILS:
-        disk_fails(s, n, begin);
+    case HARM_SYNC_FAILS:
+        disk_fails(s, n, begin, h->kind == HARM_SYNC_FAILS);
         break;
     case HARM_STALE_COPY:
         stale_copy(s, n, begin);

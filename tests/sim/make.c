@@ -146,7 +146,7 @@ void sim_reset(struct sim *s, const struct plan *p, struct account *account, FIL
     s->order = s->steps = 0;
     s->digest = p->seed;
     s->healing = false;
-    s->healthy = p->harms == 0 && p->liars == 0;
+    s->healthy = p->harms == 0 && p->liars == 0 && plan_deep_enough(p);
     s->forgiven = s->forgot = s->disagreed = 0;
     s->nodes = p->n;
     make_epoch(s);

@@ -162,7 +162,10 @@ static int file_sync(void *ctx, int fd)
 {
     struct media *m = ctx;
     struct media_file *f = &m->file[fd];
-    if (m->dead || m->full) {
+    if (m->dead || m->full || m->sync_fails) {
+        if (!m->dead && m->sync_fails) {
+            media_sync_failed(m, f);
+        }
         errno = EIO;
         return -1;
     }
@@ -170,7 +173,7 @@ static int file_sync(void *ctx, int fd)
     *clock += fd == MEDIA_SAFETY ? m->sync_us / 2 + dice_below(m->dice, m->sync_us + 1)
                                  : m->sync_us + dice_below(m->dice, m->sync_us / 4 + 1);
     for (uint32_t i = f->writes; i-- > 0 && f->write[i].durable_us == UINT64_MAX;) {
-        f->write[i].durable_us = *clock;
+        f->write[i].durable_us = f->write[i].lost ? UINT64_MAX : *clock;
     }
     return 0;
 }
@@ -208,7 +211,7 @@ static enum err probe(void *ctx, const char *path)
 {
     const struct media *m = ctx;
     (void)path;
-    return m->dead ? ERR_IO : m->full ? ERR_NO_SPACE : OK;
+    return m->dead ? ERR_IO : m->full ? ERR_NO_SPACE : m->sync_fails ? ERR_IO : OK;
 }
 
 static uint64_t now_us(void *ctx)
@@ -279,19 +282,23 @@ void media_wipe(struct media *m)
     media_wipe_file(m, MEDIA_SAFETY);
 }
 
+static void forget_durable(struct media_file *f, uint64_t now)
+{
+    uint32_t over = 0;
+    while (over < f->writes && f->write[over].durable_us <= now) {
+        over++;
+    }
+    media_forget_writes(f, over);
+}
+
 void media_begin(struct media *m, uint64_t now, uint64_t wall)
 {
     m->start_us = m->log_us = m->record_us = now;
     m->wall_us = wall;
     m->hurry_us = 0;
-    m->short_given = false;
+    m->short_given = m->lost_some = m->dropped_some = false;
     for (int i = 0; i < MEDIA_FILES; i++) {
-        struct media_file *f = &m->file[i];
-        uint32_t over = 0;
-        while (over < f->writes && f->write[over].durable_us <= now) {
-            over++;
-        }
-        media_forget_writes(f, over);
+        forget_durable(&m->file[i], now);
     }
     media_tables_flushed(&m->tables, now);
 }
@@ -304,7 +311,11 @@ uint64_t media_end(const struct media *m)
 void media_settle(struct media *m)
 {
     for (int i = 0; i < MEDIA_FILES; i++) {
-        media_forget_writes(&m->file[i], m->file[i].writes);
+        struct media_file *f = &m->file[i];
+        for (uint32_t k = 0; k < f->writes; k++) {
+            f->write[k].durable_us = f->write[k].lost ? UINT64_MAX : 0;
+        }
+        forget_durable(f, 0);
     }
     media_tables_flushed(&m->tables, UINT64_MAX);
 }

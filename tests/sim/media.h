@@ -1,6 +1,6 @@
 /* A simulated disk below the real storage room: the files that storage/io.h asks for, and a store
  * in RocksDB's place below the room's own log. It loses what was not synced, tears writes at
- * sectors, flips bits, is full, is slow, is copied.
+ * sectors, flips bits, is full, is slow, is copied, and forgets what a failed sync was for.
  *
  * The room's thread is simulated by running ahead: a turn of its work is carried out at once, each
  * write with the virtual time at which it is issued and at which it will be durable. A crash in
@@ -22,6 +22,7 @@ struct media_write {
     uint64_t issued_us, durable_us; /* UINT64_MAX: not synced */
     size_t n;
     uint8_t *bytes; /* n new ones, then those that were there */
+    bool lost;      /* its sync failed: no later one makes it durable */
 };
 
 struct media_file {
@@ -59,6 +60,7 @@ struct media_flush {
 
 struct media_tables {
     bool made, damaged;
+    bool stopped; /* could not write: takes nothing until it is opened again */
     struct media_family family[MEDIA_FAMILIES];
     struct media_change *change; /* not in durable tables yet, in order */
     uint32_t changes, changes_cap;
@@ -76,7 +78,8 @@ struct media {
     uint64_t hurry_us;                    /* its clock is ahead by so much */
     uint64_t wall_us;
     uint64_t sync_us;
-    bool dead, full, short_given;
+    bool dead, full, sync_fails, short_given;
+    bool lost_some, dropped_some; /* in this turn, by a sync that failed */
     struct media_file file[MEDIA_FILES];
     struct media_tables tables;
 };
@@ -101,6 +104,7 @@ bool media_flip(struct media *m, uint64_t where);
 /* Inside: media.c, media_crash.c. */
 void media_size_up(struct media_file *f, uint64_t n);
 void media_forget_writes(struct media_file *f, uint32_t n);
+void media_sync_failed(struct media *m, struct media_file *f);
 
 /* tables.c */
 /* As kv_redo_open, on the media given to media_use: the room's own log, in front of this store. */

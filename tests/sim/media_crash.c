@@ -26,17 +26,55 @@ static void put_sectors(struct media *m, struct media_file *f, const struct medi
     }
 }
 
+static void put_back(struct media_file *f, const struct media_write *w)
+{
+    media_size_up(f, w->at + w->n);
+    memcpy(f->bytes + w->at, w->bytes, w->n);
+}
+
 /* Power fails: all that is not durable is in doubt, later writes no more than earlier ones. */
 static void lose(struct media *m, struct media_file *f, uint64_t now, bool some)
 {
-    uint32_t first = f->writes;
-    while (first > 0 && f->write[first - 1].durable_us > now) {
-        take_back(f, &f->write[--first]);
+    uint32_t first = 0;
+    while (first < f->writes && f->write[first].durable_us <= now) {
+        first++;
     }
-    for (uint32_t i = first; some && i < f->writes; i++) {
-        if (dice_chance(m->dice, 700)) {
-            put_sectors(m, f, &f->write[i]);
+    for (uint32_t i = f->writes; i-- > first;) {
+        take_back(f, &f->write[i]);
+    }
+    for (uint32_t i = first; i < f->writes; i++) {
+        const struct media_write *w = &f->write[i];
+        if (w->durable_us <= now) {
+            put_back(f, w); /* above one that is lost */
+        } else if (some && !w->lost && dice_chance(m->dice, 700)) {
+            put_sectors(m, f, w);
         }
+    }
+}
+
+/* As Linux has it: pages that could not be written count as clean, whether they are dropped or kept.
+ * So no later sync has anything to do for them, and they read as new until the machine stops, or as
+ * old at once; some sectors did get there. RocksDB's own files may have had the same. */
+void media_sync_failed(struct media *m, struct media_file *f)
+{
+    bool dropped = dice_chance(m->dice, 500);
+    uint32_t first = f->writes;
+    m->tables.stopped = m->tables.stopped || dice_chance(m->dice, 500);
+    while (first > 0 && f->write[first - 1].durable_us == UINT64_MAX) {
+        f->write[--first].lost = true;
+        if (dropped) {
+            take_back(f, &f->write[first]);
+        }
+    }
+    m->lost_some |= !dropped && first < f->writes;
+    m->dropped_some |= dropped && first < f->writes;
+    while (dropped && f->writes > first) {
+        if (dice_chance(m->dice, 300)) {
+            put_sectors(m, f, &f->write[first]);
+        }
+        free(f->write[first].bytes);
+        f->writes--;
+        memmove(f->write + first, f->write + first + 1, (f->writes - first) * sizeof *f->write);
     }
 }
 
@@ -50,8 +88,8 @@ void media_crash(struct media *m, uint64_t now, enum media_loss loss)
         }
         if (loss != MEDIA_LOSE_PROCESS) {
             lose(m, f, now, loss == MEDIA_LOSE_SOME);
+            media_forget_writes(f, f->writes);
         }
-        media_forget_writes(f, f->writes);
     }
     media_tables_crash(m, now);
 }

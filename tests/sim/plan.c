@@ -196,3 +196,11 @@ uint32_t plan_spare(const struct plan *p)
 {
     return p->fault_model == FAULT_CRASH ? 0 : (plan_total(p) - 1) / 3;
 }
+
+/* A block is proposed when the votes for the one depth + 1 before it are back: a way there, its
+ * execution, a write (at most 3/2 of what a sync takes, media.c), the way back. */
+bool plan_deep_enough(const struct plan *p)
+{
+    uint64_t votes_us = 2 * p->far_us + p->execute_us + p->sync_us * 3 / 2;
+    return votes_us <= (p->depth + 1) * (uint64_t)p->block_time_ms * MS;
+}

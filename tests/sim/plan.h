@@ -52,6 +52,9 @@ bool plan_read(struct plan *p, FILE *in, uint32_t *line);
 
 uint32_t plan_total(const struct plan *p);
 uint32_t plan_spare(const struct plan *p); /* weight that may lie: F of CONSENSUS 1 */
+/* Does the depth suffice for the farthest member to keep the pace of its turns, if nothing is wrong
+ * (consensus/README.md)? Else others may call it late. */
+bool plan_deep_enough(const struct plan *p);
 const char *harm_word(enum harm_kind kind);
 const char *harm_text(enum harm_kind kind);
 

@@ -21,7 +21,7 @@ static enum err open_once(struct sim *s, struct node *n, enum storage_verdict *v
                                       .io = &d->media.io,
                                       .no_threads = true};
     disk_begin(s, n);
-    d->media.full = false;
+    d->media.full = d->media.sync_fails = false;
     return storage_open(&d->room, &o, verdict, why, why_len);
 }
 

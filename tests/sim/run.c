@@ -100,7 +100,8 @@ static void heal_node(struct sim *s, struct node *n)
     }
     if (n->disk.failing > 0) {
         n->disk.failing = 1;
-        disk_fails(s, n, false);
+        n->disk.syncs_fail = 0;
+        disk_fails(s, n, false, false);
     }
     if (n->pauses > 0) {
         n->pauses = 0;

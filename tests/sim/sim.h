@@ -85,7 +85,7 @@ struct disk {
     uint32_t steps, cap;
     uint64_t written; /* sequence last submitted */
     uint64_t journal; /* reported as durable up to */
-    uint32_t failing; /* episodes */
+    uint32_t failing, syncs_fail; /* episodes; of these */
     bool amnesiac;
     uint64_t sync_us;
     struct disk_head *head; /* ring of HEAD_LOG */
@@ -299,7 +299,8 @@ struct disk_head *disk_head(struct node *n); /* a new one, durable with the next
 const struct disk_head *disk_last_head(const struct node *n);
 void disk_free_step(struct disk_step *t);
 void disk_remember(struct disk *d, const struct journal_step *step);
-void disk_fails(struct sim *s, struct node *n, bool begin);
+/* It takes no writes, or no syncs. */
+void disk_fails(struct sim *s, struct node *n, bool begin, bool syncs);
 /* crash.c */
 enum disk_loss { LOSE_LITTLE, LOSE_UNSYNCED, LOSE_SOME };
 void disk_close(struct disk *d);

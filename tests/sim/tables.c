@@ -109,7 +109,7 @@ static enum err tables_commit(void *ctx, const struct kv_put *puts, size_t n, bo
 {
     struct media *m = ctx;
     (void)sync;
-    if (m->dead) {
+    if (m->dead || m->tables.stopped) {
         return ERR_IO;
     }
     begin_commit(m);
@@ -124,8 +124,9 @@ static enum err tables_flush(void *ctx)
 {
     struct media *m = ctx;
     struct media_tables *t = &m->tables;
-    if (m->dead || m->full) {
-        return m->dead ? ERR_IO : ERR_NO_SPACE;
+    t->stopped |= m->sync_fails && !m->dead;
+    if (m->dead || m->full || t->stopped) {
+        return m->full ? ERR_NO_SPACE : ERR_IO;
     }
     struct media_flush f = {.upto = t->commits, .from_us = m->log_us};
     m->log_us += 2 * m->sync_us + dice_below(m->dice, 2 * m->sync_us + 1);
@@ -222,12 +223,16 @@ static enum err tables_erase_range(void *ctx, uint32_t family, struct bytes from
     return OK;
 }
 
-/* RocksDB writes its tables when it is closed, if it can, and then all families at one point. */
+/* RocksDB writes its tables when it is closed, if it can, and then all families at one point. If
+ * not, what was in its memory alone is gone. */
 static void tables_close(void *ctx)
 {
-    struct media_tables *t = &((struct media *)ctx)->tables;
+    struct media *m = ctx;
+    struct media_tables *t = &m->tables;
     if (tables_flush(ctx) == OK) {
         t->flush[t->flushes - 1].whole = true;
+    } else if (!m->dead) {
+        media_tables_crash(m, media_end(m));
     }
 }
 
@@ -245,6 +250,7 @@ static enum err open_tables(struct kv *out, const char *path, bool create,
         return m->dead ? ERR_IO : ERR_CORRUPT;
     }
     m->tables.made = true;
+    m->tables.stopped = false;
     *out = (struct kv){.ctx = m,
                        .commit = tables_commit,
                        .flush = tables_flush,
