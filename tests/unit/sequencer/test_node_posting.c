@@ -207,7 +207,7 @@ static void too_far_from_a_certificate(void **state)
     w->tip_hash = last_hash;
     posting_maker_give(w->maker, &near);
     run(w);
-    expect_stands(w, SEGMENT, 1);
+    expect_stands(w, SEGMENT + LIMIT_AUTH_HEADERS, 1 + LIMIT_AUTH_HEADERS / SEGMENT);
     assert_int_equal(headers_of(w, 1), 1);
 }
 

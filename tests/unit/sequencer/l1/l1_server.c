@@ -10,7 +10,7 @@
 #include "proto/rlp.h"
 #include "sequencer/l1/json.h"
 
-enum { PEER_ROOM = 65536, OUT_ROOM = 1 << 20 };
+enum { PEER_ROOM = 1 << 20, OUT_ROOM = 1 << 20, TX_ROOT = 3 /* of the fixed fields */ };
 
 struct peer {
     uv_tcp_t tcp;
@@ -22,21 +22,27 @@ struct peer {
 
 /* ---- the chain ------------------------------------------------------------------------------- */
 
+/* Of no transactions: a block that has none is known by its header. */
+static const char no_txs[] = "56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421";
+
 static const char zeros[] = "0000000000000000000000000000000000000000000000000000000000000000"
                             "0000000000000000000000000000000000000000000000000000000000000000";
 
-static struct hash header_hash(const struct hash *parent, uint64_t number, uint64_t time)
+static struct hash header_hash(const char *txs, const struct hash *parent, uint64_t number,
+                               uint64_t time)
 {
     static const uint8_t zero[256];
     static const struct {
         size_t n;
     } fixed[] = {{32}, {20}, {32}, {32}, {32}, {256}};
+    uint8_t root[32];
     uint8_t raw[1024];
     struct rlp_out rlp = {.p = raw, .cap = sizeof raw};
     size_t mark = rlp_list_begin(&rlp);
     rlp_put_string(&rlp, parent->b, 32);
+    (void)hex_decode(root, sizeof root, txs);
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
-        rlp_put_string(&rlp, zero, fixed[i].n);
+        rlp_put_string(&rlp, i == TX_ROOT ? root : zero, fixed[i].n);
     }
     rlp_put_u64(&rlp, 0);
     rlp_put_u64(&rlp, number);
@@ -58,7 +64,9 @@ static void grow_one(struct chain *c, uint64_t salt)
     const struct hash *parent = number == 0 ? &none : &c->block[number - 1].at.hash;
     char hash[HEX_SIZE(32)];
     char above[HEX_SIZE(32)];
-    b->at = (struct l1_ref){number, header_hash(parent, number, number + salt)};
+    char txs[65];
+    snprintf(txs, sizeof txs, "%.64s", c->rooted ? no_txs : zeros);
+    b->at = (struct l1_ref){number, header_hash(txs, parent, number, number + salt)};
     hex_encode(hash, b->at.hash.b, 32);
     hex_encode(above, parent->b, 32);
     snprintf(b->json, sizeof b->json,
@@ -68,7 +76,7 @@ static void grow_one(struct chain *c, uint64_t salt)
              "\"number\":\"0x%" PRIx64 "\",\"gasLimit\":\"0x1c9c380\",\"gasUsed\":\"0x0\","
              "\"timestamp\":\"0x%" PRIx64 "\",\"extraData\":\"0x\",\"mixHash\":\"0x%.64s\","
              "\"nonce\":\"0x%.16s\",\"transactions\":[]}",
-             hash, above, zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros, number,
+             hash, above, zeros, zeros, zeros, txs, zeros, zeros, zeros, zeros, zeros, number,
              number + salt, zeros, zeros);
     c->n++;
 }
@@ -115,7 +123,7 @@ static const char fee_history[] =
     "\"baseFeePerBlobGas\":[\"0x1\",\"0x1\",\"0x2\"],\"blobGasUsedRatio\":[0,0.5]}";
 
 /* Without the braces: "result":… or "error":… */
-static void answer(const struct server *s, const char *method, struct json_object *params,
+static void answer(struct server *s, const char *method, struct json_object *params,
                    char *out, size_t size)
 {
     const char *first = json_text(json_at(params, 0));
@@ -132,7 +140,8 @@ static void answer(const struct server *s, const char *method, struct json_objec
     } else if (strcmp(method, "eth_getTransactionCount") == 0 ||
                strcmp(method, "eth_getBalance") == 0) {
         const char *block = json_text(json_get(json_at(params, 1), "blockHash"));
-        result = number;
+        bool balance = strcmp(method, "eth_getBalance") == 0 && s->balance != NULL;
+        result = balance ? s->balance : number;
         if (block == NULL || strcmp(by_hash(s, block), "null") == 0) {
             snprintf(out, size, "\"error\":{\"code\":-32000,\"message\":\"header not found\"}");
             return;
@@ -142,13 +151,14 @@ static void answer(const struct server *s, const char *method, struct json_objec
     } else if (strcmp(method, "eth_getTransactionReceipt") == 0 && s->receipt != NULL) {
         result = s->receipt;
     } else if (strcmp(method, "eth_sendRawTransaction") == 0 && s->send != NULL) {
+        s->sends++;
         snprintf(out, size, "%s", s->send);
         return;
     }
     snprintf(out, size, "\"result\":%s", result);
 }
 
-static void add_answer(const struct server *s, struct json_object *call, char *out, size_t *n)
+static void add_answer(struct server *s, struct json_object *call, char *out, size_t *n)
 {
     char body[HEADER_JSON + 64];
     struct json_object *id = json_get(call, "id");
@@ -159,7 +169,7 @@ static void add_answer(const struct server *s, struct json_object *call, char *o
                            "{\"jsonrpc\":\"2.0\",\"id\":%" PRId64 ",%s}", shown, body);
 }
 
-static size_t answers(const struct server *s, struct json_object *asked, char *out)
+static size_t answers(struct server *s, struct json_object *asked, char *out)
 {
     size_t n = 0;
     if (!json_object_is_type(asked, json_type_array)) {

@@ -18,6 +18,7 @@ struct chain_block {
 struct chain {
     struct chain_block block[CHAIN_MAX]; /* by number */
     size_t n;
+    bool rooted; /* headers say that blocks hold no transaction; else their root is zeros */
 };
 
 /* Puts a block on top; another salt makes another block. */
@@ -43,6 +44,8 @@ struct server {
     uint64_t finalized;
     size_t height;        /* shows blocks below this one alone; 0: all */
     uint64_t nonce;
+    const char *balance;  /* result of eth_getBalance; NULL: as the nonce */
+    uint32_t sends;       /* transactions that came */
     const char *send;     /* answer to eth_sendRawTransaction: "result":… or "error":… */
     const char *receipt;  /* result of eth_getTransactionReceipt */
     const char *blobs;    /* a blob for each character, which fills it; NULL: 404 */
