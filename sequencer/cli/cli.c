@@ -90,7 +90,7 @@ static int unknown(const char *word)
 /* `baton help CMD …` is `baton CMD … --help`. */
 static int help(int argc, char **argv)
 {
-    if (argc == 0) {
+    if (argc == 0 || strcmp(argv[0], "help") == 0) {
         print_help(stdout);
         return CLI_DONE;
     }

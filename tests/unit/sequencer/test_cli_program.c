@@ -65,6 +65,7 @@ static void test_help(void **state)
                                            "batch",   "bench",  "limits",    "version"};
     char words[64];
     expect("help", 0, "baton COMMAND");
+    expect("help help", 0, "baton COMMAND");
     expect("--help", 0, "Exit codes");
     expect("", 2, "baton COMMAND");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
