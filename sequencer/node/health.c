@@ -255,6 +255,7 @@ static void beat(uv_timer_t *timer)
         store_retry(n);
         intake_retell(n);
         clock_look(n);
+        distance_look(n);
         mempool_sweep(n->mempool, driver_wall(n) / 1000, dropped, n);
         h->pool_changed = true;
     }

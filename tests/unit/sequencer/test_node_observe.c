@@ -232,6 +232,36 @@ static void old_messages_say_nothing(void **state)
     expect_about(w->n->clock.off_ms, 0);
 }
 
+/* ---- distances ------------------------------------------------------------------------------- */
+
+/* One way to each of the others, in ms; what they are after a look. */
+static bool too_far(struct node *n, uint64_t one, uint64_t two, uint64_t three)
+{
+    const uint64_t way[4] = {0, one, two, three};
+    for (int member = 1; member < 4; member++) {
+        n->health.latency[member].p50 = way[member] * 1000;
+    }
+    distance_look(n);
+    return n->health.too_far;
+}
+
+static void a_quorum_out_of_reach_is_told(void **state)
+{
+    struct world *w = *state;
+    struct node *n = w->n;
+    n->epoch.params.depth = 1;
+    n->epoch.params.block_time_ms = 50;
+    assert_false(too_far(n, 60, 0, 0)); /* not known yet */
+    assert_false(too_far(n, 50, 50, 50));
+    assert_false(too_far(n, 1, 50, 500)); /* three of four are enough */
+    assert_true(too_far(n, 1, 51, 500));
+    assert_true(too_far(n, 1, 40, 500)); /* not told again and again */
+    assert_false(too_far(n, 1, 30, 500));
+    n->epoch.params.depth = 5;
+    assert_false(too_far(n, 120, 120, 120));
+    assert_true(too_far(n, 160, 160, 160));
+}
+
 /* ---- a disk that hangs ----------------------------------------------------------------------- */
 
 static void a_write_that_does_not_end_is_told(void **state)
@@ -260,6 +290,7 @@ int main(void)
         OBSERVED(one_liar_moves_nobody),
         OBSERVED(too_few_prove_nothing),
         OBSERVED(old_messages_say_nothing),
+        OBSERVED(a_quorum_out_of_reach_is_told),
         OBSERVED(a_write_that_does_not_end_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
