@@ -58,7 +58,7 @@ static enum err parse(struct jwt_secret *out, const char *text, size_t n)
 {
     struct bytes digits = trimmed(text, n);
     size_t got = 0;
-    bool good = digits.n == DIGITS && hex_decode_upto(out->b, sizeof out->b, &got,
+    bool good = n < FILE_ROOM && digits.n == DIGITS && hex_decode_upto(out->b, sizeof out->b, &got,
                                                       (const char *)digits.p, digits.n);
     return good && got == sizeof out->b ? OK : ERR_CONFIG;
 }

@@ -108,4 +108,5 @@ MACHINE_EXCEPT = {
 }
 
 # Folders whose text nobody of this project wrote.
-FOREIGN = ["tests/vectors/", "tests/interop/node_modules/", "tests/l1/node_modules/"]
+FOREIGN = ["tests/vectors/", "tests/interop/node_modules/", "tests/l1/node_modules/",
+           "tests/engine/node_modules/"]
