@@ -258,7 +258,7 @@ int main(int argc, char **argv)
                                .chain_id = strtoull(argv[4], NULL, 10),
                                .fork = ENGINE_PRAGUE,
                                .order = ENGINE_ORDER_CLIENT,
-                               .total_ms = 5000,
+                               .total_ms = 10000,
                                .on_state = on_state};
     signal(SIGPIPE, SIG_IGN);
     setvbuf(stdout, NULL, _IOLBF, 0);
