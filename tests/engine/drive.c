@@ -1,7 +1,8 @@
 #define _GNU_SOURCE
-/* engine_drive URL SECRET-FILE GENESIS CHAIN-ID: sequencer/engine on a loop, asked by lines, answering by lines.
+/* engine_drive URL SECRET-FILE GENESIS CHAIN-ID client|given: sequencer/engine on a loop, asked by lines,
+ * answering by lines.
  *
- *   build HEIGHT PARENT MS FEE             built OK PAYLOAD STATE TXS BODY | built ERROR why
+ *   build HEIGHT PARENT MS FEE [RAW …]     built OK PAYLOAD STATE TXS BODY | built ERROR why
  *   execute HEIGHT PARENT MS FEE PAYLOAD STATE BODY
  *                                          executed VALID TXS-ROOT US | executed INVALID|ERROR why
  *   finalize PAYLOAD                       final OK|NAME
@@ -18,7 +19,7 @@
 #include "sequencer/engine/engine.h"
 #include "sequencer/execution/payload.h"
 
-enum { READ_ROOM = 65536, WORDS = 8 };
+enum { READ_ROOM = 65536, WORDS = 16, TX_ROOM = 1024, CANDIDATES = WORDS - 5 };
 
 struct drive {
     uv_loop_t loop;
@@ -116,6 +117,24 @@ static struct execution_block block_of(char *const word[WORDS])
     return b;
 }
 
+/* Candidates are borrowed until the call returns. */
+static void do_build(struct drive *d, char *const word[WORDS])
+{
+    static uint8_t raw[CANDIDATES][TX_ROOM];
+    struct execution_tx tx[CANDIDATES];
+    struct execution_block b = block_of(word);
+    for (int i = 5; i < WORDS && word[i] != NULL; i++) {
+        size_t n;
+        if (!hex_decode_upto(raw[b.txs], TX_ROOM, &n, word[i], strlen(word[i]))) {
+            die("a transaction is no hex");
+        }
+        tx[b.txs] = (struct execution_tx){.raw = bytes_of(raw[b.txs], n)};
+        b.txs++;
+    }
+    b.tx = tx;
+    d->x.build(d->x.ctx, &b, on_built, NULL);
+}
+
 static void do_execute(struct drive *d, char *const word[WORDS])
 {
     struct execution_block b = block_of(word);
@@ -199,9 +218,8 @@ static void ask(struct drive *d, char *line)
     if (n == 0 || d->engine == NULL) {
         return;
     }
-    if (strcmp(word[0], "build") == 0 && n == 5) {
-        struct execution_block b = block_of(word);
-        d->x.build(d->x.ctx, &b, on_built, NULL);
+    if (strcmp(word[0], "build") == 0 && n >= 5) {
+        do_build(d, word);
     } else if (strcmp(word[0], "execute") == 0 && n == 8) {
         do_execute(d, word);
     } else {
@@ -251,13 +269,14 @@ int main(int argc, char **argv)
 {
     static struct drive d;
     char why[256] = "";
-    if (argc != 5) {
-        die("engine_drive URL SECRET-FILE GENESIS CHAIN-ID");
+    if (argc != 6) {
+        die("engine_drive URL SECRET-FILE GENESIS CHAIN-ID client|given");
     }
     struct engine_options o = {.url = argv[1],
                                .chain_id = strtoull(argv[4], NULL, 10),
                                .fork = ENGINE_PRAGUE,
-                               .order = ENGINE_ORDER_CLIENT,
+                               .order = strcmp(argv[5], "given") == 0 ? ENGINE_ORDER_GIVEN
+                                                                      : ENGINE_ORDER_CLIENT,
                                .total_ms = 10000,
                                .on_state = on_state};
     signal(SIGPIPE, SIG_IGN);

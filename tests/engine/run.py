@@ -159,16 +159,45 @@ def stopped(program, clients):
     drive.close()
 
 
-SCENARIOS = {"two_clients": (two_clients, 2), "lies": (lies, 2), "strangers": (strangers, 1),
-             "stopped": (stopped, 1)}
+def given(program, clients):
+    """The list makes the block: its order, nothing of the pool; a stock client executes it."""
+    a, b = clients
+    leader, other = Drive(program, a, order="given"), Drive(program, b)
+    leader.reaches(READY)
+    other.reaches(READY)
+    raw = signed(8)
+    check(leader.ask("offer", raw[0]) == ["offered", "yes"], "offered")
+    parent, ms, blocks = a.genesis, int(time.time() * 1000), []
+    for height, many in ((1, 0), (2, 5), (3, 3)):
+        ms += STEP_MS
+        answer = leader.ask("build", height, parent, ms, FEE, *raw[:many])
+        block = Block(height, parent, ms, answer)
+        check(block.txs == many, f"block {height} holds {block.txs}")
+        del raw[:many]
+        take(leader, block)
+        take(other, block)
+        blocks.append(block)
+        parent = block.payload
+    answer = leader.ask("build", 4, parent, ms + STEP_MS, FEE, signed(1)[0])
+    check(answer[:2] == ["built", "ERROR"], f"a transaction that is used up: {answer}")
+    same(a, b, blocks)
+    leader.close()
+    other.close()
+
+
+# Name → scenario, which clients: True takes lists.
+SCENARIOS = {"two_clients": (two_clients, (False, False)), "lies": (lies, (False, False)),
+             "strangers": (strangers, (False,)), "stopped": (stopped, (False,)),
+             "given": (given, (True, False))}
 
 
 def play(program, name):
-    scenario, count = SCENARIOS[name]
+    scenario, kinds = SCENARIOS[name]
     clients = []
     started = time.monotonic()
     try:
-        clients = [Client() for _ in range(count)]
+        for takes_lists in kinds:
+            clients.append(Client(takes_lists))
         scenario(program, clients)
         print(f"ok {name} ({time.monotonic() - started:.1f} s)", flush=True)
         return True

@@ -58,7 +58,8 @@ def base64url(raw):
 class Client:
     """One ethereumjs, its folder kept from one life to the next."""
 
-    def __init__(self):
+    def __init__(self, given=False):
+        self.preload = ["--import", os.path.join(HERE, "given.mjs")] if given else []
         self.home = tempfile.mkdtemp(prefix="baton-engine-")
         self.secret = secrets.token_bytes(32)
         self.secret_file = self.write("jwt.hex", self.secret.hex() + "\n", 0o600)
@@ -80,7 +81,7 @@ class Client:
                    "--jwtSecret", self.secret_file, "--discDns=false", "--discV4=false",
                    "--port", str(free_port()), "--extIP", "127.0.0.1", "--logLevel", "error"]
         # It writes a log beside itself, whatever it is told: in its own folder.
-        self.process = subprocess.Popen(["node", CLIENT] + options, cwd=self.home,
+        self.process = subprocess.Popen(["node"] + self.preload + [CLIENT] + options, cwd=self.home,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
 
@@ -127,10 +128,11 @@ class Client:
 class Drive:
     """The program: one question, one answer; its changes of state aside."""
 
-    def __init__(self, program, client, secret_file=None, genesis=None, chain=CHAIN):
+    def __init__(self, program, client, secret_file=None, genesis=None, chain=CHAIN,
+                 order="client"):
         self.process = subprocess.Popen(
             [program, f"http://127.0.0.1:{client.port}", secret_file or client.secret_file,
-             genesis or client.genesis, str(chain)],
+             genesis or client.genesis, str(chain), order],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.lines = queue.Queue()
         self.states = [(0, "")]
