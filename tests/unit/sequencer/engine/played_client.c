@@ -108,8 +108,9 @@ static void forkchoice(struct played_client *c, struct json_object *params, char
              a == NULL ? "null" : "\"0x0102030405060708\"");
 }
 
-static void payload(const struct played_client *c, char *out)
+static void payload(const struct played_client *c, char *out, bool played)
 {
+    bool other = played && c->play == PLAY_OTHER_PAYLOAD;
     char hash[HEX_SIZE(32)], parent[HEX_SIZE(32)];
     hex_encode(hash, c->building.hash.b, 32);
     hex_encode(parent, c->building.parent.b, 32);
@@ -121,7 +122,8 @@ static void payload(const struct played_client *c, char *out)
              "\"extraData\":\"0x\",\"baseFeePerGas\":\"0x7\",\"blobGasUsed\":\"0x0\","
              "\"excessBlobGas\":\"0x0\",\"withdrawals\":[],\"transactions\":[\"0x02aabb\"]},"
              "\"executionRequests\":[]}",
-             parent, hash, hash, hash, 0, c->randao, c->fee, c->building.number,
+             parent, hash, hash, hash, 0, c->randao,
+             other ? "0x4444444444444444444444444444444444444444" : c->fee, c->building.number,
              c->building.timestamp);
 }
 
@@ -161,7 +163,7 @@ static void answer(struct played_client *c, const char *method, struct json_obje
     } else if (strncmp(method, "engine_forkchoiceUpdated", 24) == 0) {
         forkchoice(c, params, out, played);
     } else if (strncmp(method, "engine_getPayload", 17) == 0) {
-        payload(c, out);
+        payload(c, out, played);
     } else if (strncmp(method, "engine_newPayload", 17) == 0) {
         new_payload(c, json_at(params, 0), out, played);
     } else {

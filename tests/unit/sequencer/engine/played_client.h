@@ -26,6 +26,7 @@ enum play {
     PLAY_ACCEPTED,
     PLAY_OTHER_VALID, /* VALID of another block */
     PLAY_INVALID,
+    PLAY_OTHER_PAYLOAD, /* fees to somebody else */
     PLAY_OWN_FAULT,  /* INVALID: missing trie node */
     PLAYS
 };

@@ -438,6 +438,22 @@ static void syncing_ends_the_session(void **state)
     end(&w);
 }
 
+/* Everybody would find it INVALID: it is not proposed. */
+static void another_payload_is_not_taken(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, (struct engine_options){0});
+    until(&w, ENGINE_READY);
+    w.client.at = "engine_getPayload";
+    w.client.play = PLAY_OTHER_PAYLOAD;
+    assert_int_equal(build(&w), EXECUTION_ERROR);
+    assert_non_null(strstr(w.why, "another block"));
+    w.client.at = NULL;
+    grow(&w);
+    end(&w);
+}
+
 /* Bytes alone decide: no request is made for a body that no client could take. */
 static void bad_bodies_need_no_client(void **state)
 {
@@ -567,6 +583,7 @@ int main(void)
         cmocka_unit_test(another_chain_is_refused),
         cmocka_unit_test(blocks_ahead_are_not_sent),
         cmocka_unit_test(syncing_ends_the_session),
+        cmocka_unit_test(another_payload_is_not_taken),
         cmocka_unit_test(bad_bodies_need_no_client),
         cmocka_unit_test(closing_answers_all),
         cmocka_unit_test(a_full_queue_refuses),
