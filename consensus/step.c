@@ -151,6 +151,8 @@ static void on_message(struct core *c, const struct message *m, int from)
     case MSG_RANGE:
     case MSG_TXS:
     case MSG_TX_ACK:
+    case MSG_INTENT:
+    case MSG_INTENT_ACK:
     case MSG_KIND_COUNT:
         break;
     }

@@ -42,6 +42,8 @@ size_t frame_limit(uint8_t tag)
         return LIMIT_FRAME_TXS;
     case LANE_SYNC:
         return LIMIT_FRAME_SYNC;
+    case LANE_POST:
+        return LIMIT_FRAME_INTENT;
     case FRAME_PING:
     case FRAME_HELLO:
     case FRAME_PROOF:

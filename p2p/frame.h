@@ -15,7 +15,7 @@
 #include "proto/error.h"
 #include "proto/message.h"
 
-/* Lanes are tags too: LANE_VOTE … LANE_SYNC. Control words fit into one fragment. */
+/* Lanes are tags too: LANE_VOTE … LANE_POST. Control words fit into one fragment. */
 enum frame_tag { FRAME_PING = 8, FRAME_HELLO = 9, FRAME_PROOF = 10, FRAME_RETIRE = 11 };
 
 enum {

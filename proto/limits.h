@@ -30,6 +30,7 @@
     LIMIT(FRAME_BODY, 4718592, "bytes", "connection cut")                                      \
     LIMIT(FRAME_TXS, 1048576, "bytes", "connection cut")                                       \
     LIMIT(FRAME_SYNC, 8388608, "bytes", "connection cut")                                      \
+    LIMIT(FRAME_INTENT, 1114112, "bytes", "connection cut")                                    \
     LIMIT(LANE_FRAMES, 4096, "frames", "votes: oldest dropped; else refused; counted")         \
     LIMIT(LANE_BYTES, 33554432, "bytes", "lane refuses, counted")                              \
     LIMIT(PEER_CONNECTIONS, 64, "connections", "refused")                                      \
@@ -57,6 +58,8 @@
     LIMIT(INTAKE_WAITING, 16384, "transactions", "new ones refused: acknowledgement pending")  \
     LIMIT(INTAKE_LATE_MS, 500, "ms", "new ones refused: the oldest waits so long for its check") \
     LIMIT(INTAKE_BATCH, 512, "transactions", "rest in the next frame")                         \
+    LIMIT(INTAKE_RETOLD, 64, "transactions", "old ones, told to one member a second: rest later") \
+    LIMIT(SENDERS_KNOWN, 65536, "senders", "an older one is recovered again")                  \
     LIMIT(RPC_CONNECTIONS, 1024, "connections", "refused with 503")                            \
     LIMIT(RPC_CONNECTIONS_PER_IP, 512, "connections", "refused with 429")                      \
     LIMIT(RPC_BODY, 5242880, "bytes", "413")                                                   \
@@ -132,7 +135,9 @@
     LIMIT(TXM_FILE, 268435456, "bytes", "journal of posting refused at the start")             \
     LIMIT(DUTY_SEGMENTS, 8192, "segments", "the rest is taken up as earlier ones are final")   \
     LIMIT(DUTY_INTENTS, 256, "intents", "the one for the farthest segment is forgotten")       \
-    LIMIT(INTENT_BYTES, 1048576, "bytes", "intent refused")                                    \
+    LIMIT(INTENT_BYTES, 1081344, "bytes", "intent refused")                                    \
+    LIMIT(INTENT_FILE, 268435456, "bytes", "intents on disk refused at the start")             \
+    LIMIT(INTENT_LETTERS, 64, "letters", "dropped: about intents, waiting; a quarter a member")  \
     LIMIT(BATCH_JSON, 1000000, "elements", "baton batch prints no larger batch")               \
     LIMIT(CONFIG_S, 31536000, "s", "duration in a configuration refused")                      \
     LIMIT(CONFIG_BYTES, 1048576, "bytes", "configuration refused")

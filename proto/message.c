@@ -13,6 +13,8 @@ enum lane message_lane(enum message_kind kind)
         return LANE_TX;
     case MSG_BLOCKS:
         return LANE_SYNC;
+    case MSG_INTENT:
+        return LANE_POST;
     case MSG_STATUS:
     case MSG_VOTES:
     case MSG_BUNDLE:
@@ -24,6 +26,7 @@ enum lane message_lane(enum message_kind kind)
     case MSG_OWN_VOTES_ASK:
     case MSG_OWN_VOTES:
     case MSG_NOTICES:
+    case MSG_INTENT_ACK:
     case MSG_KIND_COUNT:
         break;
     }
@@ -35,7 +38,7 @@ size_t message_limit(enum message_kind kind)
     static const size_t limit[LANE_COUNT] = {
         [LANE_VOTE] = LIMIT_FRAME_CONTROL, [LANE_PROPOSAL] = LIMIT_FRAME_PROPOSAL,
         [LANE_BODY] = LIMIT_FRAME_BODY,    [LANE_TX] = LIMIT_FRAME_TXS,
-        [LANE_SYNC] = LIMIT_FRAME_SYNC,
+        [LANE_SYNC] = LIMIT_FRAME_SYNC,    [LANE_POST] = LIMIT_FRAME_INTENT,
     };
     return limit[message_lane(kind)];
 }

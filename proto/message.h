@@ -13,7 +13,7 @@
 #include "proto/vote.h"
 
 /* Lanes, most urgent first; a frame of a later lane never delays one of an earlier lane. */
-enum lane { LANE_VOTE, LANE_PROPOSAL, LANE_BODY, LANE_TX, LANE_SYNC, LANE_COUNT };
+enum lane { LANE_VOTE, LANE_PROPOSAL, LANE_BODY, LANE_TX, LANE_SYNC, LANE_POST, LANE_COUNT };
 
 enum message_kind {
     MSG_STATUS = 1,    /* LANE_VOTE */
@@ -32,6 +32,8 @@ enum message_kind {
     MSG_OWN_VOTES_ASK, /* LANE_VOTE: "which votes of my key do you hold?" (CONSENSUS 8) */
     MSG_OWN_VOTES,     /* LANE_VOTE */
     MSG_NOTICES,       /* LANE_VOTE: the sender's own readiness and leave notice (CONSENSUS 6) */
+    MSG_INTENT,        /* LANE_POST: a transaction to the L1, before it is sent there */
+    MSG_INTENT_ACK,    /* LANE_VOTE: an intent durable at the sender */
     MSG_KIND_COUNT
 };
 
@@ -144,6 +146,14 @@ struct message {
             struct ready_notice ready;
             struct leave_notice leave;
         } notices;
+        struct {
+            struct bytes intent; /* at most LIMIT_INTENT_BYTES; what is in it is the batcher's to say */
+            bool answer;         /* not to be answered */
+        } intent;
+        struct {
+            uint64_t segment;
+            struct hash intent;
+        } intent_ack;
     } u;
 };
 
@@ -164,7 +174,8 @@ size_t message_limit(enum message_kind kind);
  * trailing bytes and non-canonical forms are refused: what decodes encodes to the same bytes.
  * `out` borrows from `in` and `arena`. Counts: LIMIT_BUNDLE_CERTS, LIMIT_BUNDLE_HEADERS,
  * LIMIT_FRAME_VOTES, LIMIT_SYNC_BLOCKS, LIMIT_INTAKE_BATCH transactions, LIMIT_INTAKE_WAITING
- * hashes; a transaction, body or system section as in limits.h; the frame as message_limit.
+ * hashes; a transaction, body, intent or system section as in limits.h; the frame as
+ * message_limit.
  * Errors: ERR_MALFORMED, ERR_TOO_LARGE, ERR_NOT_CANONICAL, ERR_NO_MEMORY. */
 enum err message_decode(struct message *out, struct message_arena *arena, struct bytes in) MUST_USE;
 

@@ -1,7 +1,7 @@
 #include "proto/pb.h"
 
 _Static_assert(WIRE__FRAME__KIND_VOTES == (int)MSG_VOTES &&
-                   WIRE__FRAME__KIND_NOTICES == (int)MSG_NOTICES,
+                   WIRE__FRAME__KIND_INTENT_ACK == (int)MSG_INTENT_ACK,
                "the numbers in wire.proto are those of enum message_kind");
 
 static enum err get_status(struct status *out, const Wire__Status *p)
@@ -195,6 +195,21 @@ static enum err get_notices(struct message *out, struct message_arena *a, const 
     return OK;
 }
 
+static enum err get_intent(struct message *out, struct message_arena *a, const Wire__Frame *f)
+{
+    (void)a;
+    out->u.intent.answer = f->intent->answer != 0;
+    return pb_get_upto(&out->u.intent.intent, LIMIT_INTENT_BYTES, &f->intent->intent);
+}
+
+static enum err get_intent_ack(struct message *out, struct message_arena *a, const Wire__Frame *f)
+{
+    (void)a;
+    struct hash *intent = &out->u.intent_ack.intent;
+    out->u.intent_ack.segment = f->intent_ack->segment;
+    return pb_get_fixed(intent->b, sizeof intent->b, &f->intent_ack->intent);
+}
+
 static enum err (*const getters[MSG_KIND_COUNT])(struct message *, struct message_arena *,
                                                  const Wire__Frame *) = {
     [MSG_STATUS] = get_nothing,
@@ -213,6 +228,8 @@ static enum err (*const getters[MSG_KIND_COUNT])(struct message *, struct messag
     [MSG_OWN_VOTES_ASK] = get_own_votes_ask,
     [MSG_OWN_VOTES] = get_own_votes,
     [MSG_NOTICES] = get_notices,
+    [MSG_INTENT] = get_intent,
+    [MSG_INTENT_ACK] = get_intent_ack,
 };
 
 /* `n` is the frame's size. */

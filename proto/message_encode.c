@@ -25,6 +25,8 @@ struct tree {
             Wire__Ready ready;
             Wire__Leave leave;
         } notices;
+        Wire__Intent intent;
+        Wire__IntentAck intent_ack;
     } kind;
 };
 
@@ -248,6 +250,29 @@ static enum err put_notices(struct message_arena *s, struct tree *t, const struc
     return OK;
 }
 
+static enum err put_intent(struct message_arena *s, struct tree *t, const struct message *m)
+{
+    (void)s;
+    Wire__Intent *p = &t->kind.intent;
+    size_t n = m->u.intent.intent.n;
+    wire__intent__init(p);
+    p->intent = pb_bytes(m->u.intent.intent.p, n);
+    p->answer = m->u.intent.answer;
+    t->frame.intent = p;
+    return n <= LIMIT_INTENT_BYTES ? OK : ERR_TOO_LARGE;
+}
+
+static enum err put_intent_ack(struct message_arena *s, struct tree *t, const struct message *m)
+{
+    (void)s;
+    Wire__IntentAck *p = &t->kind.intent_ack;
+    wire__intent_ack__init(p);
+    p->segment = m->u.intent_ack.segment;
+    p->intent = hash_bytes(&m->u.intent_ack.intent);
+    t->frame.intent_ack = p;
+    return OK;
+}
+
 static enum err (*const putters[MSG_KIND_COUNT])(struct message_arena *, struct tree *,
                                                  const struct message *) = {
     [MSG_STATUS] = put_nothing,
@@ -266,6 +291,8 @@ static enum err (*const putters[MSG_KIND_COUNT])(struct message_arena *, struct 
     [MSG_OWN_VOTES_ASK] = put_own_votes_ask,
     [MSG_OWN_VOTES] = put_votes,
     [MSG_NOTICES] = put_notices,
+    [MSG_INTENT] = put_intent,
+    [MSG_INTENT_ACK] = put_intent_ack,
 };
 
 static enum err put_message(struct message_arena *s, struct tree *t, const struct message *m)
@@ -384,6 +411,9 @@ static size_t kind_size(const struct message *m)
         return txs_size(m);
     case MSG_TX_ACK:
         return m->u.tx_ack.hashes * sizeof(struct hash);
+    case MSG_INTENT:
+        return m->u.intent.intent.n + 2 * PB_NUMBER_BYTES;
+    case MSG_INTENT_ACK:
     case MSG_FETCH:
     case MSG_RANGE:
     case MSG_AMNESIA_ASK:

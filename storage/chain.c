@@ -63,6 +63,7 @@ static struct op *covering(const struct op_list *uncovered, struct op *op)
     }
     if (all != NULL) {
         op_put_all(all, op);
+        memcpy(all->mark, op->mark, sizeof all->mark);
     }
     op_free(op);
     return all;
@@ -98,6 +99,7 @@ enum err storage_submit_final(struct storage *s, const struct storage_final *f)
     put_index(op, f);
     if (tip) {
         put_tip(op, f);
+        op->mark[OP_FINAL] = (struct op_place){f->header->epoch, f->header->slot};
     }
     if (f->cert == NULL) {
         return hold(s, op);

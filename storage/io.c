@@ -88,7 +88,8 @@ static bool exists(void *ctx, const char *path)
 static enum err make_dir(void *ctx, const char *dir)
 {
     (void)ctx;
-    return place_make_dir(dir);
+    TRY(place_make_dir(dir));
+    return sync_directory_of(dir) == 0 || errno == EACCES ? OK : ERR_IO;
 }
 
 static enum err lock(void *ctx, int *fd, const char *dir, char *why, size_t why_len)

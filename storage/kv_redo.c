@@ -4,9 +4,10 @@
  * the first is used again that flush is over.
  *
  * Each batch also puts its sequence, under the empty key, into the families that it touches: a
- * start applies to each family what it lacks. The flush takes one family after the other; while it
- * runs, a record is durable before its batch may get into a table, so that no table is ever ahead
- * of the log in one family only. RocksDB's own flushes take all families at one point. */
+ * start applies to each family what it lacks, and begins a good way above. The flush takes one
+ * family after the other; while it runs, a record is durable before its batch may get into a table,
+ * so that no table is ever ahead of the log in one family only. RocksDB's own flushes take all
+ * families at one point. */
 #define _GNU_SOURCE
 #include "storage/kv_redo.h"
 
@@ -380,6 +381,19 @@ static enum err sync_files(struct redo *r)
     return OK;
 }
 
+/* Behind a torn record whole ones may lie that an earlier life wrote and never reported; one of
+ * this life may end just there. They do not follow on it: this life's sequences begin above all
+ * that both files have room for. */
+static enum err begin_life(struct redo *r)
+{
+    uint8_t position[8];
+    r->sequence += FILES * r->base.log_bytes / REDO_RECORD_LEAST;
+    store_be64(position, r->sequence);
+    const struct kv_put put = {
+        .key = bytes_of("", 0), .value = bytes_of(position, sizeof position), .erase = false};
+    return r->inner.commit(r->inner.ctx, &put, 1, false);
+}
+
 /* All that the log holds goes into durable tables, so that it begins anew. */
 static enum err start(struct redo *r, const char *path)
 {
@@ -389,6 +403,7 @@ static enum err start(struct redo *r, const char *path)
     }
     TRY(replay(r));
     TRY(sync_files(r));
+    TRY(begin_life(r));
     TRY(r->inner.flush(r->inner.ctx));
     if (!r->base.threads) {
         return OK;

@@ -27,18 +27,25 @@ static const int compression[LEVELS] = {
     rocksdb_lz4_compression,
 };
 
-/* Here most is written, in large sorted batches, and ranges are never erased: RocksDB would use
- * the same hint for the two memory tables that it keeps then. */
+/* Written in large sorted batches, and ranges are never erased here: RocksDB would use the same hint
+ * for the two memory tables that it keeps then. */
 static bool is_hinted(const char *family)
 {
-    return strcmp(family, "tables") == 0 || strcmp(family, "pool") == 0;
+    return strcmp(family, "tables") == 0;
+}
+
+/* Read at a start only, when the memory table is empty: it is an array that is sorted when it is
+ * flushed, which takes an eighth of keeping it sorted. Any other read would sort a copy of it. */
+static bool is_unread(const char *family)
+{
+    return strcmp(family, "pool") == 0;
 }
 
 struct rocks {
     rocksdb_t *db;
     bool bare; /* no log */
-    rocksdb_options_t *options, *hinted;
-    bool no_ranges[MAX_FAMILIES]; /* the hinted ones */
+    rocksdb_options_t *options, *hinted, *unread;
+    bool no_ranges[MAX_FAMILIES]; /* the last two */
     rocksdb_writeoptions_t *write;
     rocksdb_writeoptions_t *write_synced;
     rocksdb_readoptions_t *read;
@@ -287,6 +294,7 @@ static void rocks_close(void *ctx)
     rocksdb_options_destroy(r->options);
     if (r->hinted != NULL) {
         rocksdb_options_destroy(r->hinted);
+        rocksdb_options_destroy(r->unread);
     }
     rocksdb_cache_destroy(r->cache);
     pthread_mutex_destroy(&r->lock);
@@ -328,6 +336,7 @@ static rocksdb_options_t *make_options(bool create, rocksdb_cache_t *cache)
     rocksdb_options_set_paranoid_checks(o, 1);
     rocksdb_options_set_wal_recovery_mode(o, rocksdb_point_in_time_recovery);
     rocksdb_options_set_atomic_flush(o, 1);
+    rocksdb_options_set_allow_concurrent_memtable_write(o, 0); /* arrays do not know it */
     rocksdb_options_set_compression_per_level(o, compression, LEVELS);
     bound_memory(o, cache);
     quiet_log(o);
@@ -349,6 +358,8 @@ static enum err set_options(struct rocks *r, char *why, size_t why_len)
 {
     TRY(set_option(&r->options, "track_and_verify_wals_in_manifest=true", why, why_len));
     r->hinted = rocksdb_options_create_copy(r->options);
+    r->unread = rocksdb_options_create_copy(r->options);
+    rocksdb_options_set_memtable_vector_rep(r->unread);
     /* One hint for all keys: where the last one went in. */
     return set_option(&r->hinted, "memtable_insert_with_hint_prefix_extractor=fixed:0", why,
                       why_len);
@@ -359,8 +370,9 @@ static enum err open_families(struct rocks *r, const char *path, const char *con
 {
     const rocksdb_options_t *options[MAX_FAMILIES];
     for (size_t i = 0; i < r->families; i++) {
-        r->no_ranges[i] = is_hinted(families[i]);
-        options[i] = r->no_ranges[i] ? r->hinted : r->options;
+        bool unread = is_unread(families[i]);
+        r->no_ranges[i] = unread || is_hinted(families[i]);
+        options[i] = unread ? r->unread : r->no_ranges[i] ? r->hinted : r->options;
     }
     char *error = NULL;
     r->db = rocksdb_open_column_families(r->options, path, (int)r->families, families, options,

@@ -92,6 +92,21 @@ void op_put_all(struct op *op, const struct op *other)
     }
 }
 
+static bool is_below(struct op_place a, struct op_place b)
+{
+    return a.epoch != b.epoch ? a.epoch < b.epoch : a.slot < b.slot;
+}
+
+struct op_place op_place_lower(struct op_place a, struct op_place b)
+{
+    return is_below(a, b) ? a : b;
+}
+
+struct op_place op_place_higher(struct op_place a, struct op_place b)
+{
+    return is_below(a, b) ? b : a;
+}
+
 void op_list_push(struct op_list *list, struct op *op)
 {
     op->next = NULL;

@@ -9,6 +9,12 @@
 
 enum op_report { OP_SILENT, OP_STEP, OP_TOKEN };
 
+/* A place in the chain; zeros: none. */
+struct op_place {
+    uint64_t epoch, slot;
+};
+enum op_mark { OP_FINAL, OP_FLOOR, OP_MARKS };
+
 struct op {
     struct op *next;
     enum op_report report;
@@ -17,6 +23,7 @@ struct op {
     bool sync;
     bool committed;               /* in the database, perhaps not durable */
     bool reported;                /* its failure was */
+    struct op_place mark[OP_MARKS]; /* the final head, the floor: durable when this op is */
     struct safety_record *record; /* of a member's step; else NULL */
     size_t cap, used;             /* bytes of `data` */
     size_t max_puts, puts;
@@ -46,6 +53,9 @@ void op_put_tagged(struct op *op, enum family family, uint8_t tag, struct bytes 
 
 /* All puts of another one. */
 void op_put_all(struct op *op, const struct op *other);
+
+struct op_place op_place_lower(struct op_place a, struct op_place b);
+struct op_place op_place_higher(struct op_place a, struct op_place b);
 
 void op_list_push(struct op_list *list, struct op *op);
 struct op *op_list_pop(struct op_list *list);

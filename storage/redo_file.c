@@ -6,7 +6,7 @@
 
 enum {
     MAGIC = 0x62524431,
-    HEAD_BYTES = 24,
+    HEAD_BYTES = REDO_RECORD_LEAST,
     PUT_BYTES = 16,
     PIECE_BYTES = 65536,
     AHEAD_BYTES = 131072,
@@ -28,7 +28,7 @@ enum err redo_file_open(struct redo_file *f, const struct io *io, uint64_t limit
         return failed(f);
     }
     int64_t size = io->size(io->ctx, f->fd);
-    if (size < 0) {
+    if (size < 0 || (size == 0 && io->sync_entry(io->ctx, f->fd, path) != 0)) {
         return failed(f);
     }
     f->written = (uint64_t)size / PIECE_BYTES * PIECE_BYTES;

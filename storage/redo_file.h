@@ -14,6 +14,8 @@
 #include "storage/io.h"
 #include "storage/kv.h"
 
+enum { REDO_RECORD_LEAST = 24 }; /* bytes of a record of nothing */
+
 struct redo_file {
     const struct io *io;
     uint64_t limit; /* bytes; a multiple of a piece */
@@ -22,7 +24,7 @@ struct redo_file {
     uint64_t written; /* so many bytes have been written once; a multiple of a piece */
 };
 
-/* Opens or makes it. ERR_IO, ERR_NO_SPACE. */
+/* Opens or makes it, its name in the directory durable. ERR_IO, ERR_NO_SPACE. */
 enum err redo_file_open(struct redo_file *f, const struct io *io, uint64_t limit,
                         const char *path) MUST_USE;
 void redo_file_close(struct redo_file *f);

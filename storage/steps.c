@@ -21,6 +21,15 @@ struct change {
     uint64_t floor_epoch, floor_slot;
 };
 
+static void put_floor(struct op *op, struct op_place floor)
+{
+    uint8_t value[16];
+    store_be64(value, floor.epoch);
+    store_be64(value + 8, floor.slot);
+    op_put(op, FAMILY_META, key_meta(META_FLOOR), bytes_of(value, sizeof value));
+    op->mark[OP_FLOOR] = floor;
+}
+
 static void put_amnesia(struct op *op, const struct storage *s, const struct journal_step *step,
                         const struct change *c)
 {
@@ -28,11 +37,8 @@ static void put_amnesia(struct op *op, const struct storage *s, const struct jou
         op_put(op, FAMILY_META, key_meta(META_AMNESIAC), bytes_of("\1", 1));
     }
     if (!c->amnesiac && step->cleared) {
-        uint8_t floor[16];
-        store_be64(floor, c->floor_epoch);
-        store_be64(floor + 8, c->floor_slot);
         op_erase(op, FAMILY_META, key_meta(META_AMNESIAC));
-        op_put(op, FAMILY_META, key_meta(META_FLOOR), bytes_of(floor, sizeof floor));
+        put_floor(op, (struct op_place){c->floor_epoch, c->floor_slot});
     }
 }
 
@@ -241,26 +247,30 @@ static bool drop_runs(void *arg, const struct journal_step *step)
     return p->err == OK;
 }
 
-static enum err raise_floor(struct storage *s, uint64_t epoch, uint64_t slot)
+/* The floor goes the way of all writes; what lies below is dropped once it is durable. */
+static enum err raise_floor(struct storage *s, struct op_place to)
 {
-    bool above = epoch != s->floor_epoch ? epoch > s->floor_epoch : slot > s->floor_slot;
-    if (!above) {
+    struct op_place floor = {s->floor_epoch, s->floor_slot};
+    floor = op_place_higher(floor, to);
+    if (floor.epoch == s->floor_epoch && floor.slot == s->floor_slot) {
         return OK;
     }
-    uint8_t floor[16];
-    store_be64(floor, epoch);
-    store_be64(floor + 8, slot);
-    struct kv_put put = {FAMILY_META, key_meta(META_FLOOR), bytes_of(floor, sizeof floor), false};
-    TRY(s->kv.commit(s->kv.ctx, &put, 1, false));
-    s->floor_epoch = epoch;
-    s->floor_slot = slot;
-    return OK;
+    struct op *op = op_new(1, 64);
+    if (op == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    put_floor(op, floor);
+    enum err e = storage_hand_over(s, op);
+    if (e == OK) {
+        s->floor_epoch = floor.epoch;
+        s->floor_slot = floor.slot;
+    }
+    return e == ERR_BUSY ? OK : e; /* a later call does it */
 }
 
-static enum err prune(struct storage *s, uint64_t epoch, uint64_t slot)
+static enum err prune(struct storage *s, struct op_place upto)
 {
-    struct prune p = {.s = s, .epoch = epoch, .slot = slot};
-    TRY(raise_floor(s, epoch, slot));
+    struct prune p = {.s = s, .epoch = upto.epoch, .slot = upto.slot};
     TRY(walk(s, find_marks, &p));
     TRY(walk(s, drop_runs, &p));
     TRY(p.err);
@@ -273,8 +283,12 @@ enum err storage_prune_journal(struct storage *s, uint64_t epoch, uint64_t slot)
     if (s->amnesiac || s->journal_steps <= LIMIT_STORAGE_PRUNE) {
         return OK;
     }
+    struct op_place upto = {epoch, slot};
+    upto = op_place_lower(upto, writer_durable(&s->writer, OP_FINAL));
+    TRY(raise_floor(s, upto));
+    upto = op_place_lower(upto, writer_durable(&s->writer, OP_FLOOR));
     TRY(storage_read_begin(s));
-    enum err e = prune(s, epoch, slot);
+    enum err e = prune(s, upto);
     storage_read_end(s);
     return e;
 }

@@ -34,6 +34,8 @@ static enum err run(struct start *st)
         return start_say_failed(st, e);
     }
     s->journal_steps = st->journal.steps;
+    s->writer.committed[OP_FINAL] = (struct op_place){s->final_epoch, s->final_slot};
+    s->writer.committed[OP_FLOOR] = (struct op_place){s->floor_epoch, s->floor_slot};
     s->writer.kv = &s->kv;
     s->writer.kv_lock = &s->kv_lock;
     s->writer.safety = s->is_member ? &s->safety : NULL;

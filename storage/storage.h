@@ -167,8 +167,9 @@ uint64_t storage_sequence(struct storage *s);
 /* Owner's thread: own votes are complete above this slot of this epoch; while amnesiac nowhere,
  * and both are UINT64_MAX. */
 void storage_floor(struct storage *s, uint64_t *epoch, uint64_t *slot);
-/* Owner's thread: drops journal steps whose votes lie at or below a durable final slot, and
- * raises the floor to it. Cheap to call often: does nothing up to LIMIT_STORAGE_PRUNE steps. */
+/* Owner's thread: raises the floor to the final slot given or, where that is lower, to the highest
+ * durable one; drops journal steps whose votes lie at or below the durable floor: so those of one
+ * call go with the next. Does nothing up to LIMIT_STORAGE_PRUNE steps. */
 enum err storage_prune_journal(struct storage *s, uint64_t epoch, uint64_t slot) MUST_USE;
 
 #endif

@@ -40,6 +40,13 @@ static void wake(struct writer *w, bool any)
     }
 }
 
+static void note_marks(struct writer *w, const struct op *op)
+{
+    for (int i = 0; i < OP_MARKS; i++) {
+        w->committed[i] = op_place_higher(w->committed[i], op->mark[i]);
+    }
+}
+
 /* Everything held is durable. */
 static void settle_durable(struct writer *w)
 {
@@ -50,9 +57,11 @@ static void settle_durable(struct writer *w)
         if (op->report == OP_STEP) {
             w->durable_sequence = op->value;
         }
+        note_marks(w, op);
         report(w, op, OK, now_us);
         forget(w, op);
     }
+    memcpy(w->durable, w->committed, sizeof w->durable);
     bool any = w->done_n > before;
     pthread_mutex_unlock(&w->lock);
     wake(w, any);
@@ -65,6 +74,7 @@ static void settle_committed(struct writer *w)
     pthread_mutex_lock(&w->lock);
     for (struct op *op = op_list_pop(&w->held); op != NULL; op = op_list_pop(&w->held)) {
         op->committed = true;
+        note_marks(w, op);
         if (op->report == OP_SILENT) {
             forget(w, op);
         } else {
@@ -317,7 +327,8 @@ static void turn(struct writer *w)
 
 static bool has_ended(const struct writer *w)
 {
-    return w->stop && w->queue.first == NULL && (w->held.first == NULL || w->failed != OK);
+    return w->stop && !w->flush_asked && w->queue.first == NULL &&
+           (w->held.first == NULL || w->failed != OK);
 }
 
 static void *writer_run(void *arg)
@@ -365,6 +376,7 @@ static bool init_locks(struct writer *w)
 enum err writer_start(struct writer *w, uint64_t durable_sequence)
 {
     w->durable_sequence = durable_sequence;
+    memcpy(w->durable, w->committed, sizeof w->durable);
     w->done = calloc(LIMIT_STORAGE_QUEUE, sizeof *w->done);
     if (w->done == NULL || !init_locks(w)) {
         free(w->done);
@@ -397,12 +409,22 @@ static void join(struct writer *w)
     second_stop(&w->second);
 }
 
+static void wait_for_flushers(struct writer *w)
+{
+    pthread_mutex_lock(&w->lock);
+    while (w->flushers > 0) {
+        pthread_cond_wait(&w->flushed, &w->lock);
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
 void writer_stop(struct writer *w)
 {
     if (w->done == NULL) {
         return;
     }
     join(w);
+    wait_for_flushers(w);
     op_list_free(&w->queue);
     op_list_free(&w->held);
     pthread_cond_destroy(&w->work);
@@ -455,6 +477,14 @@ enum err writer_submit(struct writer *w, struct op *op)
     return room ? OK : ERR_BUSY;
 }
 
+struct op_place writer_durable(struct writer *w, enum op_mark mark)
+{
+    pthread_mutex_lock(&w->lock);
+    struct op_place place = w->durable[mark];
+    pthread_mutex_unlock(&w->lock);
+    return place;
+}
+
 bool writer_crowded(struct writer *w)
 {
     pthread_mutex_lock(&w->lock);
@@ -481,6 +511,7 @@ enum err writer_flush(struct writer *w)
 {
     pthread_mutex_lock(&w->lock);
     w->flush_asked = true;
+    w->flushers++;
     pthread_cond_signal(&w->work);
     while (w->flush_asked) {
         if (w->no_threads) {
@@ -490,6 +521,8 @@ enum err writer_flush(struct writer *w)
         }
     }
     enum err e = w->flush_result;
+    w->flushers--;
+    pthread_cond_broadcast(&w->flushed);
     pthread_mutex_unlock(&w->lock);
     return e;
 }

@@ -37,9 +37,11 @@ struct writer {
     pthread_cond_t work, flushed;
     bool stop;
     bool flush_asked;
+    uint32_t flushers;               /* callers that wait for an answer */
     enum err flush_result;
     enum err failed;                 /* the first failure; OK: none */
     uint64_t durable_sequence;
+    struct op_place durable[OP_MARKS];
     uint32_t fault_writes, fault_delay_ms;
     struct op_list queue;            /* submitted */
     uint64_t due_us;                 /* when the queue is to be written */
@@ -48,17 +50,22 @@ struct writer {
     struct storage_done *done;       /* ring of LIMIT_STORAGE_QUEUE */
     size_t done_first, done_n;
 
+    struct op_place committed[OP_MARKS]; /* writer's own: durable with the next sync */
     struct op_list held;             /* writer's own: not durable yet, in order of submission */
     uint64_t held_since_us;
     struct second second;
 };
 
-/* The caller has filled kv, io, kv_lock, safety, probe, reopen, wake and zeroed the rest. */
+/* The caller has filled kv, io, kv_lock, safety, probe, reopen, wake, `committed` with what the
+ * start found, and zeroed the rest. */
 enum err writer_start(struct writer *w, uint64_t durable_sequence) MUST_USE;
-/* Writes what waits, unless a write has failed, and joins the threads. Frees all that was held. */
+/* Writes what waits, unless a write has failed, answers whoever waits in writer_flush, and joins
+ * the threads. Frees all that was held. */
 void writer_stop(struct writer *w);
 /* Takes `op` over when OK. ERR_BUSY: queue full; `op` stays the caller's. */
 enum err writer_submit(struct writer *w, struct op *op) MUST_USE;
+/* The highest place of this kind that is durable. */
+struct op_place writer_durable(struct writer *w, enum op_mark mark);
 /* More than half of what may wait does. */
 bool writer_crowded(struct writer *w);
 bool writer_poll(struct writer *w, struct storage_done *out);

@@ -51,11 +51,16 @@ void blob_posting_free(struct blob_posting *p)
     *p = (struct blob_posting){.blobs = 0};
 }
 
+enum err blob_posting_commit(struct blob_posting *p, const struct kzg *k, size_t i)
+{
+    TRY(kzg_commit(k, p->commitment[i], p->blob[i]));
+    return blob_versioned_hash(&p->versioned[i], p->commitment[i]);
+}
+
 enum err blob_posting_prove(struct blob_posting *p, const struct kzg *k, size_t i)
 {
     uint8_t *proofs = p->proofs + i * proofs_bytes(p->wrapper);
-    TRY(kzg_commit(k, p->commitment[i], p->blob[i]));
-    TRY(blob_versioned_hash(&p->versioned[i], p->commitment[i]));
+    TRY(blob_posting_commit(p, k, i));
     return p->wrapper == WRAPPER_4844 ? kzg_prove(k, proofs, p->blob[i], p->commitment[i])
                                       : kzg_prove_cells(k, proofs, p->blob[i]);
 }

@@ -21,11 +21,14 @@ enum err blob_posting_cut(struct blob_posting *p, enum blob_wrapper wrapper,
                           const struct channel_id *id, struct bytes content) MUST_USE;
 void blob_posting_free(struct blob_posting *p);
 
-/* Commitment, hash and proofs of the i-th blob: 0.4 s in the second wrapper. Different blobs may be
- * proved by different threads at the same time. Errors of kzg.h. */
+/* Commitment and hash of the i-th blob: all that an envelope needs. Errors of kzg.h. */
+enum err blob_posting_commit(struct blob_posting *p, const struct kzg *k, size_t i) MUST_USE;
+/* These and its proofs: 0.4 s in the second wrapper. Different blobs may be proved by different
+ * threads at the same time. */
 enum err blob_posting_prove(struct blob_posting *p, const struct kzg *k, size_t i) MUST_USE;
 
-/* Once all are proved: what an envelope commits to, and what blob_tx_wrap takes (borrows). */
+/* Once all are committed to, what an envelope commits to; once proved, what blob_tx_wrap takes
+ * (borrows). */
 struct hash blob_posting_commitment(const struct blob_posting *p);
 struct blob_sidecar blob_posting_sidecar(const struct blob_posting *p);
 

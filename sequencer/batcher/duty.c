@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "proto/keccak.h"
 #include "sequencer/batcher/duty_state.h"
 
 /* An intent made so far ahead of our clock is not believed. */
@@ -131,6 +132,24 @@ static void supersede(struct duty *d, const struct post_intent *by)
     }
 }
 
+/* Who changes its mind again and again fills no memory: of what it took back for a segment two stay,
+ * since what has the same nonces keeps later ones reachable. */
+static void thin_out(struct duty *d, const struct post_intent *by)
+{
+    size_t old = 0;
+    size_t found = 0;
+    for (size_t i = 0; i < d->helds; i++) {
+        const struct held *h = d->held[i];
+        if (h->superseded && h->is.member == by->member && h->is.segment == by->segment) {
+            found++;
+            old = i;
+        }
+    }
+    if (found > 2) {
+        duty_held_remove(d, old);
+    }
+}
+
 /* Full: the one for the farthest segment gives way, if the new one is for a nearer one. */
 static bool make_way(struct duty *d, uint64_t segment)
 {
@@ -160,6 +179,7 @@ static struct held *hold(struct bytes encoded)
     memcpy(bytes, encoded.p, encoded.n);
     h->bytes = bytes;
     h->n = encoded.n;
+    h->hash = keccak256(encoded.p, encoded.n);
     return h;
 }
 
@@ -201,6 +221,7 @@ static enum err add(struct duty *d, struct bytes encoded, const struct post_inte
     }
     h->late = comes_late(d, i, like->made_ms);
     supersede(d, i);
+    thin_out(d, i);
     h->foreign = like->foreign;
     h->released = like->released;
     h->made_ms = like->made_ms;
@@ -233,12 +254,27 @@ enum err duty_intent_add(struct duty *d, struct bytes encoded, bool foreign, boo
     return OK;
 }
 
-void duty_ack(struct duty *d, uint64_t segment, uint8_t member)
+bool duty_holds(const struct duty *d, struct bytes encoded)
+{
+    return is_held(d, encoded);
+}
+
+bool duty_ack(struct duty *d, uint64_t segment, const struct hash *intent, uint8_t member)
 {
     struct held *h = duty_held_of(d, segment, d->cfg.self);
-    if (h != NULL && member < d->cfg.members) {
-        h->acks |= UINT32_C(1) << member;
+    if (h == NULL || member >= d->cfg.members || member == d->cfg.self ||
+        (intent != NULL && !hash_equal(intent, &h->hash))) {
+        return false;
     }
+    bool first = h->acks == 0;
+    h->acks |= UINT32_C(1) << member;
+    return first;
+}
+
+uint32_t duty_acks(const struct duty *d, uint64_t segment)
+{
+    const struct held *h = duty_held_of(d, segment, d->cfg.self);
+    return h != NULL ? h->acks : 0;
 }
 
 void duty_released(struct duty *d, uint64_t segment)

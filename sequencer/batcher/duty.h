@@ -70,8 +70,13 @@ uint64_t duty_segment_next(const struct duty *d);
  * ERR_NO_MEMORY. */
 enum err duty_intent_add(struct duty *d, struct bytes encoded, bool foreign, bool released,
                          uint64_t now_ms, struct bytes *rather) MUST_USE;
-/* `member` stored our intent for the segment. */
-void duty_ack(struct duty *d, uint64_t segment, uint8_t member);
+/* It is held already, byte for byte. */
+bool duty_holds(const struct duty *d, struct bytes encoded);
+/* `member` stored our intent for the segment, with this Keccak-256 (NULL: the one that holds). True:
+ * it is the first member that did. */
+bool duty_ack(struct duty *d, uint64_t segment, const struct hash *intent, uint8_t member);
+/* Members that stored it, bits. */
+uint32_t duty_acks(const struct duty *d, uint64_t segment);
 /* Our own may have been sent from here on. */
 void duty_released(struct duty *d, uint64_t segment);
 

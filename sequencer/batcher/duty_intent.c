@@ -1,8 +1,11 @@
 #include "sequencer/batcher/duty_intent.h"
 
+#include <stdlib.h>
+
 #include "proto/eip712.h"
 #include "proto/keccak.h"
 #include "proto/tx.h"
+#include "sequencer/batcher/auth.h"
 #include "sequencer/batcher/blob_tx.h"
 #include "sequencer/batcher/cursor.h"
 
@@ -231,6 +234,35 @@ static enum err check_common(const struct common *t, const struct post_intent *i
     return address_equal(&t->sender, &i->account) ? OK : ERR_BAD_SIGNATURE;
 }
 
+static enum err same_posting(const struct batch_auth *a, const struct batch_auth *b, bool foreign)
+{
+    bool same = a->chain_id == b->chain_id && a->segment == b->segment && a->first == b->first &&
+                a->last == b->last && hash_equal(&a->last_hash, &b->last_hash) &&
+                hash_equal(&a->root, &b->root) &&
+                (foreign || hash_equal(&a->commitment, &b->commitment));
+    return same ? OK : ERR_REFUSED;
+}
+
+/* Members hear of different quorums: their envelopes carry other signatures, and prove the same. */
+static enum err check_envelope(struct bytes got, struct bytes ours, const struct intent_wanted *w,
+                               bool foreign)
+{
+    struct fault fault;
+    if (bytes_equal(got, ours)) {
+        return OK;
+    }
+    struct batch_auth *a = w->epoch == NULL ? NULL : malloc(2 * sizeof *a);
+    if (a == NULL) {
+        return w->epoch == NULL ? ERR_REFUSED : ERR_NO_MEMORY;
+    }
+    enum err e = auth_decode(&a[0], got, &fault);
+    e = e == OK ? auth_decode(&a[1], ours, &fault) : e;
+    e = e == OK ? same_posting(&a[0], &a[1], foreign) : e;
+    e = e == OK ? auth_verify(&a[0], w->epoch) : e;
+    free(a);
+    return e;
+}
+
 static enum err check_plain(const struct post_intent *i, size_t part, struct bytes raw,
                             const struct intent_wanted *w, bool *foreign)
 {
@@ -248,8 +280,12 @@ static enum err check_plain(const struct post_intent *i, size_t part, struct byt
                        .value = tx.value,
                        .sender = sender,
                        .data = tx.data};
+    TRY(check_common(&t, i, part, w));
+    if (part > 0) {
+        return check_envelope(tx.data, w->data[part], w, *foreign);
+    }
     *foreign = *foreign || !bytes_equal(tx.data, w->data[part]);
-    return check_common(&t, i, part, w);
+    return OK;
 }
 
 static enum err check_blob(const struct post_intent *i, size_t part, struct bytes raw,
@@ -269,7 +305,8 @@ static enum err check_blob(const struct post_intent *i, size_t part, struct byte
         return ERR_MALFORMED;
     }
     *foreign = *foreign || !same_hashes(p->versioned, p->blobs, w->versioned, w->blobs);
-    return check_common(&t, i, part, w);
+    TRY(check_common(&t, i, part, w));
+    return check_envelope(tx.data, w->data[part], w, *foreign);
 }
 
 static enum err check_segment(const struct post_intent *i, const struct intent_wanted *w)

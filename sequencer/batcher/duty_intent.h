@@ -72,12 +72,15 @@ struct intent_wanted {
     struct bytes data[INTENT_PARTS]; /* payload and envelope as made here; blob: the envelope */
     size_t blobs;
     struct hash versioned[LIMIT_TX_BLOBS];
+    const struct epoch_config *epoch; /* NULL: envelopes must be the very bytes made here */
 };
 
 /* Every transaction is of this kind, chain, nonce and account, sends nothing but what belongs to
- * this segment, and was signed by the account (42 us each: on a worker). `*foreign`: all is well,
- * but the compressed bytes differ from those made here, so only the owner can make the blobs.
- * ERR_WRONG_CHAIN, ERR_REFUSED (another segment), ERR_MALFORMED, ERR_BAD_SIGNATURE. */
+ * this segment, and was signed by the account (42 us each: on a worker). Its envelope may hold other
+ * signatures than the one made here, as long as they prove the same. `*foreign`: all is well, but the
+ * compressed bytes differ from those made here, so only the owner can make the blobs.
+ * ERR_WRONG_CHAIN, ERR_REFUSED (another segment), ERR_MALFORMED, ERR_BAD_SIGNATURE,
+ * ERR_BAD_CERTIFICATE, ERR_NO_MEMORY. */
 enum err intent_check(const struct post_intent *i, const struct intent_wanted *w, bool *foreign)
     MUST_USE;
 

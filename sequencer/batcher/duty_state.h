@@ -7,6 +7,7 @@
 struct held {
     uint8_t *bytes;
     size_t n;
+    struct hash hash;
     struct post_intent is; /* borrows from them */
     bool foreign;
     bool superseded; /* its owner used the nonce for something else */

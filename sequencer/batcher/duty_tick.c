@@ -113,12 +113,21 @@ static struct duty_action *act(struct duty_plan *out, enum duty_do what, uint64_
     return a;
 }
 
+/* An event may be a moment younger than the view. A clock that was set back is not waited for. */
+static uint64_t passed(uint64_t from_ms, uint64_t now_ms)
+{
+    if (now_ms >= from_ms) {
+        return now_ms - from_ms;
+    }
+    return from_ms - now_ms < 1000 ? 0 : UINT64_MAX;
+}
+
 static void share(const struct duty *d, struct held *h, const struct duty_view *v,
                   struct duty_plan *out)
 {
     uint32_t others = (UINT32_MAX >> (32 - d->cfg.members)) & ~(UINT32_C(1) << d->cfg.self);
     uint32_t missing = others & ~h->acks;
-    bool due = !h->was_shared || v->now_ms - h->shared_ms >= d->cfg.ack_most_ms;
+    bool due = !h->was_shared || passed(h->shared_ms, v->now_ms) >= d->cfg.ack_most_ms;
     if (missing == 0 || !due) {
         return;
     }
@@ -135,9 +144,9 @@ static void share(const struct duty *d, struct held *h, const struct duty_view *
 static bool is_shared(const struct duty *d, const struct held *h, const struct duty_view *v)
 {
     uint32_t there = v->connected & ~(UINT32_C(1) << d->cfg.self);
-    uint64_t age = v->now_ms - h->made_ms;
-    return d->cfg.members == 1 || (h->acks != 0 && (there & ~h->acks) == 0) || (h->acks != 0 && age >= d->cfg.ack_ms) ||
-           age >= d->cfg.ack_most_ms;
+    uint64_t age = passed(h->made_ms, v->now_ms);
+    bool enough = h->acks != 0 && ((there & ~h->acks) == 0 || age >= d->cfg.ack_ms);
+    return d->cfg.members == 1 || enough || age >= d->cfg.ack_most_ms;
 }
 
 /* Another's transaction, once a head. Whoever is on duty climbs its ladder, a rung each `patience`

@@ -99,6 +99,21 @@ void devnet_on_node(struct devnet_node *node, const char *state)
     }
 }
 
+/* Nodes wait for it: that is what they are made for. */
+void devnet_on_l1(struct devnet *d, const char *state)
+{
+    if (!d->ready) {
+        if (d->l1.pid == 0) {
+            fprintf(stderr, "baton: devnet: anvil ended with code %d: see %s/anvil.log\n",
+                    d->l1.code, d->dir);
+        }
+    } else if (d->json) {
+        devnet_json_l1(d, state);
+    } else {
+        devnet_view_event(d, "the L1 (anvil) is %s", state);
+    }
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct devnet *d = timer->data;
@@ -106,6 +121,7 @@ static void on_tick(uv_timer_t *timer)
     if (d->stopping) {
         return;
     }
+    devnet_anvil_tick(d);
     devnet_watch_tick(d);
     devnet_view_draw(d);
     if (!d->ready && uv_hrtime() / 1000 - d->started_us > READY_US) {

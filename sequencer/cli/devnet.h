@@ -4,7 +4,8 @@
  *   devnet_processes  spawns the nodes, notices their ends, stops and restarts them
  *   devnet_watch      heads, takeovers and states of all nodes, as clients see them
  *   devnet_control    DIR/devnet.json and the socket that `baton chaos` talks to
- *   devnet_l1         anvil, or the L1 behind a URL; pays the posters
+ *   devnet_l1         the L1: what nodes must know of it, and pay for the posters
+ *   devnet_anvil      anvil as that L1, started again when it ends
  *   devnet_view       the first screen and the live view;  devnet_json: events as JSON lines
  *   devnet.c          options and the life cycle
  *
@@ -25,7 +26,7 @@
 #include "sequencer/cli/http_client.h"
 
 enum { DEVNET_ACCOUNTS = 10, DEVNET_EVENTS = 6, DEVNET_GAPS = 64, DEVNET_TAKEOVERS = 64 };
-enum { DEVNET_ADMIN_PORT = 1000, DEVNET_P2P_PORT = 22000 };
+enum { DEVNET_L1_CHAIN = 900, DEVNET_ADMIN_PORT = 1000, DEVNET_P2P_PORT = 22000 };
 
 struct devnet_options {
     uint64_t nodes; /* 0: not given, as for the other numbers */
@@ -86,14 +87,22 @@ struct devnet_account {
     struct secret_key key;
 };
 
-/* devnet_l1.c: the L1, where there is one. */
+/* devnet_l1.c: the L1, where there is one. DIR/l1.json keeps the first six. */
 struct devnet_l1 {
+    bool wanted;
+    bool anvil; /* ours; else behind a URL */
     char rpc[4 * DEVNET_URL];
-    uint64_t chain_id;
+    char layer[12]; /* calldata or blob */
     char start[96]; /* number:hash of the block before the first batch */
+    uint64_t chain_id;
     struct address poster[LIMIT_MEMBERS];
-    uv_process_t process; /* anvil, */
-    int pid;              /* 0: not ours, or ended */
+    /* devnet_anvil.c */
+    uv_process_t process;
+    uv_timer_t kill;
+    int pid; /* 0: not ours, or ended, */
+    int code; /* with this exit status, or minus the signal */
+    bool closing, ending;
+    uint64_t started_us, again_us, pause_us;
 };
 
 struct devnet_gap {
@@ -170,10 +179,23 @@ void devnet_processes_tick(struct devnet *d);
 uint32_t devnet_running(const struct devnet *d);
 
 /* devnet_l1.c */
+/* The options ask for one. */
 bool devnet_l1_wanted(const struct devnet *d);
-/* Starts anvil where asked, reads the chain, pays the posters; base port and n are known. */
+/* A new L1: starts anvil where asked, reads the chain, pays the posters; base port and n are
+ * known. */
 enum err devnet_l1_open(struct devnet *d, char *why, size_t why_len) MUST_USE;
-void devnet_l1_stop(struct devnet *d);
+/* Into DIR/l1.json, once the nodes know it. */
+enum err devnet_l1_keep(const struct devnet *d) MUST_USE;
+/* That of an older folder; nothing where it has none. ERR_CONFIG: the options are not for it, or
+ * its anvil is not the one that it was. */
+enum err devnet_l1_resume(struct devnet *d, char *why, size_t why_len) MUST_USE;
+
+/* devnet_anvil.c */
+enum err devnet_anvil_start(struct devnet *d, char *why, size_t why_len) MUST_USE;
+void devnet_anvil_tick(struct devnet *d); /* starts it again */
+void devnet_anvil_stop(struct devnet *d);
+
+/* devnet_l1.c, too */
 /* The account that node i posts from. */
 enum err devnet_l1_poster(const struct devnet *d, uint32_t i, struct secret_key *key,
                           struct address *out) MUST_USE;
@@ -203,12 +225,14 @@ void devnet_on_block(struct devnet *d, const struct head *h, double gap_ms);
 void devnet_on_leader(struct devnet *d, const struct head *h);
 void devnet_on_takeover(struct devnet *d, const struct devnet_takeover *t);
 void devnet_on_node(struct devnet_node *node, const char *state);
+void devnet_on_l1(struct devnet *d, const char *state);
 
 void devnet_json_ready(const struct devnet *d);
 void devnet_json_block(const struct devnet *d, const struct head *h, double gap_ms);
 void devnet_json_leader(const struct devnet *d, const struct head *h);
 void devnet_json_takeover(const struct devnet *d, const struct devnet_takeover *t);
 void devnet_json_node(const struct devnet_node *node, const char *state);
+void devnet_json_l1(const struct devnet *d, const char *state);
 
 void devnet_view_ready(struct devnet *d);
 void devnet_view_event(struct devnet *d, const char *format, ...)

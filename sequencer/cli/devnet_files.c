@@ -140,12 +140,11 @@ static enum err write_yaml(const struct devnet_node *node, char *why, size_t why
                            "--rpc", rpc,       "--admin",   admin,   "--p2p",   node->p2p,
                            "--log", node->log, "--cors",    "*",     "--hosts", "*",
                            "--l1",  l1->rpc,   "--l1-chain-id", chain, "--l1-start", l1->start,
-                           "--l1-poll", "500ms", "--l1-beacon", l1->rpc, "--da",
-                           node->net->options.da != NULL ? node->net->options.da : "calldata"};
+                           "--l1-poll", "500ms", "--l1-beacon", l1->rpc, "--da", l1->layer};
     enum { PLAIN = 18 };
     char *argv[sizeof flags / sizeof flags[0] + 1];
     int argc = 0;
-    size_t n = devnet_l1_wanted(node->net) ? sizeof flags / sizeof flags[0] : PLAIN;
+    size_t n = l1->wanted ? sizeof flags / sizeof flags[0] : PLAIN;
     for (size_t i = 0; i < n; i++) {
         argv[argc++] = (char *)(uintptr_t)flags[i];
     }
@@ -178,7 +177,7 @@ enum err devnet_files_make_node(const struct devnet *d, uint32_t i, char *why, s
     }
     TRY(devnet_key(&key, d->options.seed, i));
     TRY(member_files_key(node->dir, &key, true, why, why_len));
-    if (devnet_l1_wanted(d)) {
+    if (d->l1.wanted) {
         TRY(make_poster(node, why, why_len));
     }
     TRY(member_files_token(node->dir));
@@ -219,11 +218,23 @@ static enum err check_resumed(struct devnet *d, char *why, size_t why_len)
     return same("block-time", o->block_ms, g->params.block_time_ms, why, why_len);
 }
 
+/* A chain that had none: its batches stand in files, and are posted from its first block on. */
+static enum err add_l1(struct devnet *d, char *why, size_t why_len)
+{
+    TRY(devnet_l1_open(d, why, why_len));
+    for (uint32_t i = 0; i < d->n; i++) {
+        TRY(make_poster(&d->node[i], why, why_len));
+        TRY(write_yaml(&d->node[i], why, why_len));
+    }
+    return devnet_l1_keep(d);
+}
+
 static enum err resume(struct devnet *d, const char *genesis, char *why, size_t why_len)
 {
     TRY(genesis_file_read(&d->genesis, genesis, why, why_len));
     TRY(check_resumed(d, why, why_len));
     place_nodes(d);
+    d->options.seed = d->options.seed == 0 ? 1 : d->options.seed;
     for (uint32_t i = 0; i < d->n; i++) {
         char path[DEVNET_PATH + 16];
         snprintf(path, sizeof path, "%s/node.yaml", d->node[i].dir);
@@ -233,7 +244,8 @@ static enum err resume(struct devnet *d, const char *genesis, char *why, size_t 
             return ERR_CONFIG;
         }
     }
-    return OK;
+    TRY(devnet_l1_resume(d, why, why_len));
+    return !d->l1.wanted && devnet_l1_wanted(d) ? add_l1(d, why, why_len) : OK;
 }
 
 static bool holds_foreign_files(const char *dir)
@@ -266,7 +278,7 @@ static enum err create(struct devnet *d, const char *genesis, char *why, size_t 
     for (uint32_t i = 0; i < d->n; i++) {
         TRY(devnet_files_make_node(d, i, why, why_len));
     }
-    return OK;
+    return devnet_l1_keep(d);
 }
 
 enum err devnet_files_open(struct devnet *d, char *why, size_t why_len)
@@ -278,11 +290,6 @@ enum err devnet_files_open(struct devnet *d, char *why, size_t why_len)
     TRY(lock_dir(d, why, why_len));
     snprintf(genesis, sizeof genesis, "%s/genesis.json", d->dir);
     bool old = access(genesis, F_OK) == 0;
-    if (old && devnet_l1_wanted(d)) {
-        snprintf(why, why_len, "--l1: %s was made before, and its nodes know their L1 or have "
-                               "none; leave the option out or choose another --dir", d->dir);
-        return ERR_CONFIG;
-    }
     TRY(old ? resume(d, genesis, why, why_len) : create(d, genesis, why, why_len));
     for (uint32_t i = 0; i < d->n; i++) {
         TRY(member_files_read_token(d->node[i].token, sizeof d->node[i].token, d->node[i].dir));

@@ -117,6 +117,15 @@ void devnet_json_takeover(const struct devnet *d, const struct devnet_takeover *
     print(o);
 }
 
+void devnet_json_l1(const struct devnet *d, const char *state)
+{
+    struct json_object *o = event("l1");
+    doc_put(o, "pid", d->l1.pid != 0 ? json_object_new_int(d->l1.pid) : NULL);
+    doc_put_text(o, "state", state);
+    doc_put(o, "code", d->l1.pid != 0 ? NULL : json_object_new_int(d->l1.code));
+    print(o);
+}
+
 void devnet_json_node(const struct devnet_node *node, const char *state)
 {
     struct json_object *o = event("node");

@@ -35,7 +35,7 @@ static void on_exit_of(uv_process_t *process, int64_t status, int signal)
     node->closing = true;
     uv_close((uv_handle_t *)process, on_closed);
     if (node->net->stopping && devnet_running(node->net) == 0) {
-        devnet_l1_stop(node->net);
+        devnet_anvil_stop(node->net);
         devnet_control_close(node->net);
     }
 }
@@ -139,7 +139,7 @@ void devnet_stop(struct devnet *d, int exit_code)
         end_cleanly(&d->node[i]);
     }
     if (devnet_running(d) == 0) {
-        devnet_l1_stop(d);
+        devnet_anvil_stop(d);
         devnet_control_close(d);
     }
 }

@@ -181,20 +181,33 @@ static enum err read_chain(const struct rebuild *r, uint64_t *out, char *why, si
     return *out != 0 ? OK : ERR_MALFORMED;
 }
 
+static enum err read_block(const struct rebuild *r, const char *number, struct json_object **out,
+                           char *why, size_t why_len)
+{
+    struct json_object *params = json_object_new_array();
+    json_object_array_add(params, json_object_new_string(number));
+    json_object_array_add(params, json_object_new_boolean(0));
+    return ask(r, out, "eth_getBlockByNumber", params, why, why_len);
+}
+
+/* The L1's own first block; an anvil that was started again has made that one anew, beside the chain
+ * that it had kept. */
 static enum err read_first(const struct rebuild *r, char start[START], char *why, size_t why_len)
 {
-    struct json_object *o = NULL;
+    struct json_object *zero = NULL;
+    struct json_object *one = NULL;
     if (r->source->start != NULL) {
         snprintf(start, START, "%s", r->source->start);
         return OK;
     }
-    struct json_object *params = json_object_new_array();
-    json_object_array_add(params, json_object_new_string("0x0"));
-    json_object_array_add(params, json_object_new_boolean(0));
-    TRY(ask(r, &o, "eth_getBlockByNumber", params, why, why_len));
-    snprintf(start, START, "0:%.66s", doc_text(o, "hash", ""));
-    json_object_put(o);
-    return OK;
+    TRY(read_block(r, "0x0", &zero, why, why_len));
+    enum err e = read_block(r, "0x1", &one, why, why_len);
+    const char *hash = doc_text(zero, "hash", "");
+    bool linked = strcmp(doc_text(one, "parentHash", hash), hash) == 0;
+    snprintf(start, START, "%d:%.66s", linked ? 0 : 1, linked ? hash : doc_text(one, "hash", ""));
+    json_object_put(zero);
+    json_object_put(one);
+    return e;
 }
 
 static bool is_blob(void *arg, const uint8_t *blob, const struct hash *versioned)

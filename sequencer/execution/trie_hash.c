@@ -91,7 +91,11 @@ static void node_hash(struct trie_node *n)
         n->hash = keccak256(encoded, trie_leaf_encode(encoded, n));
         return;
     }
-    for (unsigned i = 0; i < branch_count(n); i++) {
+    unsigned children = branch_count(n);
+    for (unsigned i = 0; i < children; i++) {
+        __builtin_prefetch(node_branch(n)->child[i]); /* they lie anywhere in memory */
+    }
+    for (unsigned i = 0; i < children; i++) {
         node_hash(node_branch(n)->child[i]);
     }
     struct hash hash = keccak256(encoded, trie_branch_encode(encoded, n));

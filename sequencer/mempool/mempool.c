@@ -258,6 +258,21 @@ void mempool_walk(const struct mempool *p, bool (*each)(void *arg, const struct 
     }
 }
 
+/* The table keeps what it holds in the order of arrival. */
+uint32_t mempool_oldest(const struct mempool *p, uint64_t until_s, struct mempool_entry *out,
+                        uint32_t max)
+{
+    uint32_t n = 0;
+    uint32_t looked = 0;
+    for (const struct entry *e = p->entries;
+         e != NULL && n < max && looked++ < MEMPOOL_OLDEST && e->added_s <= until_s;
+         e = e->hh.next) {
+        describe(e, &out[n]);
+        n += out[n].executable ? 1 : 0;
+    }
+    return n;
+}
+
 static struct account *take_out(struct mempool *p, const struct hash *hash)
 {
     struct entry *e = find(p, hash);

@@ -100,6 +100,12 @@ uint64_t mempool_pending_nonce(const struct mempool *p, const struct address *a)
 bool mempool_has_executable(struct mempool *p, bool (*taken)(void *arg, const struct hash *hash),
                             void *arg);
 
+/* Executable ones that came at or before this second, oldest first: at most `max`, looked for among
+ * the MEMPOOL_OLDEST that came first. Valid until the next change of the pool. */
+enum { MEMPOOL_OLDEST = 4096 };
+uint32_t mempool_oldest(const struct mempool *p, uint64_t until_s, struct mempool_entry *out,
+                        uint32_t max);
+
 struct mempool_stats {
     uint64_t count, executable, bytes, added, replaced, refused, evicted, expired;
 };

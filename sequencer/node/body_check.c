@@ -1,6 +1,6 @@
 #define _GNU_SOURCE
 /* N5: a body is here, hashes to its root and passes the stateless checks; its senders are found.
- * Senders of transactions that wait in the pool are known, by hash; the others are recovered by
+ * Senders of what was met before are known, by hash (senders.c); the others are recovered by
  * workers. Of a large body the hashes, too, are made there. */
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +49,12 @@ static void finished(struct node *n, struct block_entry *e, bool ok)
     finality_pump(n);
 }
 
+/* What would go on with it, the ledger or the disk, may be gone: the body is dropped. */
+static bool is_over(const struct block_entry *e, int status)
+{
+    return status != 0 || e->node->driver.closed;
+}
+
 static bool alloc_txs(struct block_entry *e, uint32_t count)
 {
     e->tx = calloc(count + 1, sizeof *e->tx);
@@ -91,6 +97,11 @@ static void slice_run(uv_work_t *work)
     }
 }
 
+static void remember(struct block_entry *e, uint32_t i)
+{
+    senders_put(e->node, &e->tx_hash[i], &e->tx_sender[i], e->tx_nonce[i]);
+}
+
 static void slice_done(uv_work_t *work, int status)
 {
     struct slice *s = work->data;
@@ -98,10 +109,12 @@ static void slice_done(uv_work_t *work, int status)
     e->check_ok = e->check_ok && s->ok && status == 0;
     e->check_left--;
     e->pins--;
-    bool cancelled = status != 0;
+    for (uint32_t i = 0; s->ok && !is_over(e, status) && i < s->n; i++) {
+        remember(e, s->index[i]);
+    }
     free(s);
     if (e->check_left == 0) {
-        if (cancelled) {
+        if (is_over(e, status)) {
             blocks_drop_body(e->node, e);
         } else {
             finished(e->node, e, e->check_ok);
@@ -109,16 +122,18 @@ static void slice_done(uv_work_t *work, int status)
     }
 }
 
-/* A transaction that waits in the pool was decoded and recovered when it came in. */
-static bool known_to_pool(struct node *n, struct block_entry *e, uint32_t i)
+/* Decoded and recovered when it came in, by whatever way; or before the start, in the pool. */
+static bool is_known(struct node *n, struct block_entry *e, uint32_t i)
 {
     struct mempool_entry known;
-    if (!mempool_get(n->mempool, &e->tx_hash[i], &known)) {
-        return false;
+    if (!senders_get(n, &e->tx_hash[i], &e->tx_sender[i], &e->tx_nonce[i])) {
+        if (!mempool_get(n->mempool, &e->tx_hash[i], &known)) {
+            return false;
+        }
+        e->tx_sender[i] = known.sender;
+        e->tx_nonce[i] = known.nonce;
     }
-    e->tx_sender[i] = known.sender;
-    e->tx[i].sender = known.sender;
-    e->tx_nonce[i] = known.nonce;
+    e->tx[i].sender = e->tx_sender[i];
     return true;
 }
 
@@ -150,12 +165,15 @@ static void find_senders(struct node *n, struct block_entry *e)
     e->check_ok = true;
     e->check_left = 1; /* this function's own share: slices may finish while it runs */
     for (uint32_t i = 0; i < e->txs && e->check_ok; i++) {
-        if (known_to_pool(n, e, i)) {
+        if (is_known(n, e, i)) {
             continue;
         }
         if (inlined < INLINE_TXS) {
             inlined++;
             e->check_ok = recover_one(e, i, n->epoch.chain_id);
+            if (e->check_ok) {
+                remember(e, i);
+            }
             continue;
         }
         if (s == NULL) {
@@ -201,7 +219,7 @@ static void hashing_done(uv_work_t *work, int status)
     if (--e->check_left > 0) {
         return;
     }
-    if (e->check_ok) {
+    if (e->check_ok && !is_over(e, status)) {
         find_senders(e->node, e);
     } else {
         blocks_drop_body(e->node, e);
@@ -283,7 +301,7 @@ static void root_done(uv_work_t *work, int status)
     struct hash root = r->root;
     e->pins--;
     free(r);
-    if (status != 0) {
+    if (is_over(e, status)) {
         blocks_drop_body(e->node, e);
     } else {
         root_known(e->node, e, &root);

@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
-/* The one door to the core: events in, effects out, never re-entrant. */
+/* The clock of the core's steps and the way to them; their order is in sequencer/steps/. */
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "sequencer/node/parts.h"
@@ -21,35 +20,76 @@ uint64_t driver_wall(const struct node *n)
     return ms < 0 ? 0 : (uint64_t)ms;
 }
 
+static bool before(void *node, struct event *e)
+{
+    struct node *n = node;
+    e->now_us = driver_now();
+    e->wall_ms = driver_wall(n);
+    if (n->driver.trace != NULL) {
+        trace_event(n, e);
+    }
+    return true;
+}
+
+static void send_message(void *node, int to, const struct message *m)
+{
+    net_send(node, to, m);
+}
+
+static void flush(void *node)
+{
+    net_flush(node);
+}
+
+static void stored(void *node, uint64_t token, enum err err)
+{
+    intake_stored(node, token, err);
+}
+
+static void trouble(void *node, const char *what)
+{
+    (void)node;
+    log_write(LOG_ERROR, "node", what, NULL);
+}
+
+enum err driver_steps(struct node *n)
+{
+    const struct steps_world world = {.ctx = n,
+                                      .before = before,
+                                      .between = effects_between,
+                                      .effect = effects_one,
+                                      .after = effects_after,
+                                      .body = effects_body,
+                                      .send = send_message,
+                                      .flush = flush,
+                                      .submit = store_submit,
+                                      .poll = store_poll,
+                                      .stored = stored,
+                                      .failed = store_failed,
+                                      .trouble = trouble};
+    return steps_open(&n->driver.steps, &world, n->epoch.epoch, n->self, 0);
+}
+
 enum err driver_open(struct node *n)
 {
     struct driver *d = &n->driver;
     d->effects = malloc(sizeof *d->effects);
-    d->queue_cap = 1024;
-    d->queue = calloc(d->queue_cap, sizeof *d->queue);
     d->reading = -1;
-    d->held_end = &d->held;
     d->timer_fd = -1;
-    if (d->effects == NULL || d->queue == NULL) {
+    if (d->effects == NULL) {
         return ERR_NO_MEMORY;
     }
     if (n->config->trace[0] != '\0') {
         d->trace = fopen(n->config->trace, "ae");
     }
-    return OK;
+    d->steps.effects = d->effects;
+    return driver_steps(n);
 }
 
 void driver_close(struct node *n)
 {
     struct driver *d = &n->driver;
-    while (d->held != NULL) {
-        struct held_send *next = d->held->next;
-        free(d->held);
-        d->held = next;
-    }
-    message_arena_free(&d->arena);
-    free(d->cert);
-    free(d->queue);
+    steps_close(&d->steps);
     free(d->effects);
     free(d->memory);
     if (d->trace != NULL) {
@@ -57,57 +97,11 @@ void driver_close(struct node *n)
     }
 }
 
-static bool queue_grow(struct driver *d)
-{
-    struct event *bigger = calloc(d->queue_cap * 2, sizeof *bigger);
-    if (bigger == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < d->queue_n; i++) {
-        bigger[i] = d->queue[(d->queue_at + i) % d->queue_cap];
-    }
-    free(d->queue);
-    d->queue = bigger;
-    d->queue_cap *= 2;
-    d->queue_at = 0;
-    return true;
-}
-
-static void step_one(struct node *n, struct event *e)
-{
-    struct driver *d = &n->driver;
-    e->now_us = driver_now();
-    e->wall_ms = driver_wall(n);
-    if (d->trace != NULL) {
-        trace_event(n, e);
-    }
-    core_step(d->core, e, d->effects);
-    effects_run(n, d->effects);
-}
-
 void driver_give(struct node *n, struct event event)
 {
-    struct driver *d = &n->driver;
-    if (d->core == NULL || d->closed) {
-        return;
+    if (!n->driver.closed) {
+        steps_give(&n->driver.steps, event);
     }
-    if (d->queue_n == d->queue_cap && !queue_grow(d)) {
-        /* A lost event could be a verdict: without it the node would wait for ever. */
-        log_write(LOG_ERROR, "node", "out of memory in the event queue", NULL);
-        abort();
-    }
-    d->queue[(d->queue_at + d->queue_n++) % d->queue_cap] = event;
-    if (d->running) {
-        return;
-    }
-    d->running = true;
-    while (d->queue_n > 0) {
-        struct event next = d->queue[d->queue_at];
-        d->queue_at = (d->queue_at + 1) % d->queue_cap;
-        d->queue_n--;
-        step_one(n, &next);
-    }
-    d->running = false;
 }
 
 void driver_tick(struct node *n, uint64_t late_us)

@@ -65,7 +65,7 @@ static void peer_down(void *ctx, int member, bool reset)
 static enum err to_core(struct node *n, int member, const struct message *m)
 {
     struct driver *d = &n->driver;
-    if (d->running) {
+    if (d->steps.running) {
         return ERR_INVARIANT; /* its bytes are lent: it cannot wait in the queue */
     }
     d->reading = member;
@@ -132,6 +132,10 @@ static enum err other_message(struct node *n, int member, const struct message *
     case MSG_OWN_VOTES:
     case MSG_NOTICES:
         return to_core(n, member, m);
+    case MSG_INTENT:
+    case MSG_INTENT_ACK:
+        posting_l1_hear(n, member, m);
+        return OK;
     case MSG_KIND_COUNT:
         break;
     }

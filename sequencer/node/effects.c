@@ -1,45 +1,22 @@
 #define _GNU_SOURCE
-/* What the core asked for, carried out in its order. */
+/* What the core asked for, each effect when its turn comes (steps.h). */
 #include "sequencer/node/parts.h"
 
-static void send_one(struct node *n, int to, uint64_t gate, const struct message *m)
+struct bytes effects_body(void *node, const struct block_head *head)
 {
-    if (gate > n->driver.persisted) {
-        store_hold(n, to, gate, m);
-    } else {
-        net_send(n, to, m);
-    }
-}
-
-/* A proposal leaves without its body, which follows under the same gate. */
-static void send_body_after(struct node *n, const struct effect *e)
-{
-    const struct block_head *head = &e->u.send.message->u.proposal.head;
-    if (blocks_is_empty(&head->header)) {
-        return;
-    }
-    struct block_entry *b = blocks_load(n, &head->hash);
-    if (b == NULL || b->body_state == ENTRY_NONE) {
-        return;
-    }
-    struct message m = {.kind = MSG_BODY};
-    m.u.body.block = head->hash;
-    m.u.body.body = bytes_of(b->body, b->body_len);
-    send_one(n, e->u.send.to, e->u.send.gate, &m);
+    struct node *n = node;
+    const struct block_entry *b =
+        blocks_is_empty(&head->header) ? NULL : blocks_load(n, &head->hash);
+    return b == NULL || b->body_state == ENTRY_NONE ? bytes_of(NULL, 0)
+                                                    : bytes_of(b->body, b->body_len);
 }
 
 static void effect_send(struct node *n, const struct effect *e)
 {
     const struct message *m = e->u.send.message;
-    bool own = m->kind == MSG_PROPOSAL && (int)m->u.proposal.head.header.leader == n->self;
-    if (own) {
+    if (m->kind == MSG_PROPOSAL && (int)m->u.proposal.head.header.leader == n->self) {
         book_proposal(n, &m->u.proposal.head.header);
         build_proposed(n, &m->u.proposal.head);
-    }
-    send_one(n, e->u.send.to, e->u.send.gate, m);
-    if (own) {
-        send_body_after(n, e);
-        net_flush(n); /* the others check it while this node makes its own vote */
     }
 }
 
@@ -89,12 +66,11 @@ static void effect_ban(struct node *n, const struct effect *e)
     }
 }
 
-static void effect_one(struct node *n, const struct effect *e)
+static void carry_out(struct node *n, const struct effect *e)
 {
     switch (e->kind) {
     case EFFECT_PERSIST:
         book_votes(n, e);
-        store_step(n, e);
         return;
     case EFFECT_SEND:
         effect_send(n, e);
@@ -138,13 +114,22 @@ static void effect_one(struct node *n, const struct effect *e)
     }
 }
 
-/* Blocks are executed after all else of the step: while its write is under way. */
-void effects_run(struct node *n, const struct effects *out)
+bool effects_one(void *node, const struct effect *e)
 {
-    execute_put_off(n);
-    for (uint32_t i = 0; i < out->n; i++) {
-        effect_one(n, &out->effect[i]);
-    }
-    health_turn(n); /* what an own block took is not pending any more */
-    execute_go_on(n);
+    carry_out(node, e);
+    return true;
+}
+
+/* Blocks are executed after all else of the step: while its write is under way. */
+void effects_between(void *node, const struct event *event, const struct effects *out)
+{
+    (void)event;
+    (void)out;
+    execute_put_off(node);
+}
+
+void effects_after(void *node)
+{
+    health_turn(node); /* what an own block took is not pending any more */
+    execute_go_on(node);
 }

@@ -168,7 +168,7 @@ void execute_pump(struct node *n)
 {
     struct executes *x = &n->executes;
     x->again = true;
-    if (x->busy > 0) {
+    if (x->busy > 0 || n->driver.closed) {
         return;
     }
     x->busy++;

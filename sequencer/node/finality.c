@@ -254,7 +254,7 @@ void finality_pump(struct node *n)
 {
     struct finality *f = &n->finality;
     f->again = true;
-    if (f->pumping) {
+    if (f->pumping || n->driver.closed) {
         return;
     }
     f->pumping = true;

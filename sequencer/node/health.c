@@ -106,7 +106,7 @@ uint32_t health_not_ready(struct node *n)
         bits |= NOT_READY_CLIENT;
     }
     bool hangs = store_waits_us(n) > SLOW_DISK_US;
-    bits |= n->driver.failed || n->driver.lost_step || hangs ? NOT_READY_DISK : 0;
+    bits |= n->driver.steps.failed || n->driver.steps.lost_step || hangs ? NOT_READY_DISK : 0;
     bits |= n->syncing.active ? NOT_READY_SYNCING : 0;
     bits |= n->finality.waiting > n->epoch.params.depth ? NOT_READY_BEHIND : 0;
     bits |= h->draining_until_us != 0 ? NOT_READY_DRAINING : 0;
@@ -253,6 +253,7 @@ static void beat(uv_timer_t *timer)
     }
     if (h->beats % EVERY_SECOND == 0) {
         store_retry(n);
+        intake_retell(n);
         clock_look(n);
         mempool_sweep(n->mempool, driver_wall(n) / 1000, dropped, n);
         h->pool_changed = true;

@@ -173,6 +173,11 @@ void intake_from_peer(struct node *n, int member, const struct message *m)
 static void recover(struct intake_tx *t, uint64_t chain_id)
 {
     struct hash hash = t->tx.hash;
+    if (t->known) {
+        t->error = tx_read(&t->tx, bytes_of(t->raw, t->n));
+        t->tx.hash = hash;
+        return;
+    }
     t->error = tx_decode_hashed(&t->tx, bytes_of(t->raw, t->n), &hash);
     if (t->error == TX_OK && t->tx.has_chain_id && t->tx.chain_id != chain_id) {
         t->error = TX_CHAIN_ID;
@@ -245,6 +250,9 @@ static bool admit(struct node *n, struct intake_tx *t)
 
 static void recovered(struct node *n, struct intake_tx *t)
 {
+    if (t->error == TX_OK && !t->known) {
+        senders_put(n, &t->tx.hash, &t->sender, t->tx.nonce);
+    }
     if (admit(n, t)) {
         intake_push(&n->intake.admitted, t);
     } else {
@@ -272,16 +280,24 @@ static void work_run(uv_work_t *work)
     }
 }
 
+/* Whoever asked is told, and what waits for the answer is freed. */
+static void give_back(struct intake_tx *t)
+{
+    refuse(t->cb, t->arg, -32000, "node is stopping");
+    free(t);
+}
+
+/* When the node closes, the ledger and the disk that it would be admitted by may be gone. */
 static void work_done(uv_work_t *work, int status)
 {
     struct intake_work *w = work->data;
     struct intake *in = &w->node->intake;
+    bool over = status != 0 || w->node->driver.closed;
     in->works--;
     in->working -= w->n;
     for (uint32_t i = 0; i < w->n; i++) {
-        if (status != 0) {
-            refuse(w->tx[i]->cb, w->tx[i]->arg, -32000, "node is stopping");
-            free(w->tx[i]);
+        if (over) {
+            give_back(w->tx[i]);
         } else {
             recovered(w->node, w->tx[i]);
         }
@@ -290,14 +306,20 @@ static void work_done(uv_work_t *work, int status)
     free(w);
 }
 
-static struct intake_tx *next_tx(struct intake *in)
+static struct intake_tx *next_tx(struct node *n)
 {
-    return intake_pop(in->peers.n > 0 ? &in->peers : &in->own);
+    struct intake *in = &n->intake;
+    struct intake_tx *t = intake_pop(in->peers.n > 0 ? &in->peers : &in->own);
+    uint64_t nonce = 0;
+    if (t != NULL) {
+        t->known = senders_get(n, &t->tx.hash, &t->sender, &nonce);
+    }
+    return t;
 }
 
 static void recover_here(struct node *n)
 {
-    for (struct intake_tx *t; (t = next_tx(&n->intake)) != NULL;) {
+    for (struct intake_tx *t; (t = next_tx(n)) != NULL;) {
         recover(t, n->epoch.chain_id);
         recovered(n, t);
     }
@@ -309,7 +331,7 @@ static void start_work(struct node *n, struct intake_work *w)
     w->work.data = w;
     w->node = n;
     while (w->n < SLICE && (in->peers.n > 0 || in->own.n > 0)) {
-        w->tx[w->n++] = next_tx(in);
+        w->tx[w->n++] = next_tx(n);
     }
     in->works++;
     in->working += w->n;
@@ -347,7 +369,7 @@ void intake_turn(struct node *n)
 static void drop_all(struct intake_queue *q)
 {
     for (struct intake_tx *t; (t = intake_pop(q)) != NULL;) {
-        free(t);
+        give_back(t);
     }
 }
 
@@ -356,12 +378,16 @@ void intake_close(struct node *n)
     struct intake *in = &n->intake;
     drop_all(&in->peers);
     drop_all(&in->own);
-    drop_all(&in->admitted);
+    for (struct intake_tx *t; (t = intake_pop(&in->admitted)) != NULL;) {
+        free(t); /* its answer is owed by what waits below */
+    }
     intake_store_close(n);
+    senders_close(n);
     struct intake_wait *w, *tmp;
     HASH_ITER(hh, in->wait, w, tmp)
     {
         HASH_DEL(in->wait, w);
+        refuse(w->cb, w->arg, -32000, "node is stopping");
         free(w);
     }
 }

@@ -7,7 +7,13 @@
 
 #include "sequencer/node/parts.h"
 
-enum { REPEAT_US = 500000, GIVE_UP_US = 10000000, FORGET_US = 600000000, STARVING_LOOK = 256 };
+enum {
+    REPEAT_US = 500000,
+    GIVE_UP_US = 10000000,
+    FORGET_US = 600000000,
+    STARVING_LOOK = 256,
+    RETELL_S = 5
+};
 
 static struct intake_wait *find(struct node *n, const struct hash *hash)
 {
@@ -147,25 +153,33 @@ static void send_frame(struct node *n, uint32_t peer, struct bytes *tx, uint32_t
     }
 }
 
+/* In as few frames as their limits allow. */
+static void send_frames(struct node *n, uint32_t peer, struct bytes *tx, uint32_t count)
+{
+    uint32_t from = 0;
+    size_t size = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (size + tx[i].n + 64 > LIMIT_FRAME_TXS / 2) {
+            send_frame(n, peer, tx + from, i - from);
+            from = i;
+            size = 0;
+        }
+        size += tx[i].n + 16;
+    }
+    send_frame(n, peer, tx + from, count - from);
+}
+
 /* Those that this peer has not acknowledged. */
 static void repeats_send(struct node *n, const struct repeats *r, uint32_t peer)
 {
     struct bytes tx[LIMIT_INTAKE_BATCH];
     uint32_t count = 0;
-    size_t size = 0;
     for (uint32_t i = 0; i < r->n; i++) {
-        if ((r->wait[i]->acks & 1u << peer) != 0) {
-            continue;
+        if ((r->wait[i]->acks & 1u << peer) == 0) {
+            tx[count++] = r->raw[i];
         }
-        if (size + r->raw[i].n + 64 > LIMIT_FRAME_TXS / 2) {
-            send_frame(n, peer, tx, count);
-            count = 0;
-            size = 0;
-        }
-        tx[count++] = r->raw[i];
-        size += r->raw[i].n + 16;
     }
-    send_frame(n, peer, tx, count);
+    send_frames(n, peer, tx, count);
 }
 
 /* Twice as long after each: who is slow to answer is not helped by hearing it more often. */
@@ -249,4 +263,35 @@ void intake_peer_up(struct node *n, int member)
         repeats_add(n, &r, w);
     }
     repeats_send(n, &r, (uint32_t)member);
+}
+
+/* The next member after the one last told that is connected; -1: none. */
+static int retell_whom(struct node *n)
+{
+    for (uint32_t k = 1; k <= n->epoch.n; k++) {
+        uint32_t member = (n->intake.retold + k) % n->epoch.n;
+        if (net_up(n, (int)member)) {
+            return (int)member;
+        }
+    }
+    return -1;
+}
+
+/* What is here for seconds and in no block: perhaps the others that held it lost their disks, and
+ * this member is too far away for its own blocks to come in time. So whoever has it passes it on. */
+void intake_retell(struct node *n)
+{
+    struct mempool_entry old[LIMIT_INTAKE_RETOLD];
+    struct bytes tx[LIMIT_INTAKE_RETOLD];
+    int member = retell_whom(n);
+    uint64_t now_s = driver_wall(n) / 1000;
+    if (member < 0 || now_s < RETELL_S) {
+        return;
+    }
+    uint32_t count = mempool_oldest(n->mempool, now_s - RETELL_S, old, LIMIT_INTAKE_RETOLD);
+    for (uint32_t i = 0; i < count; i++) {
+        tx[i] = old[i].raw;
+    }
+    n->intake.retold = (uint32_t)member;
+    send_frames(n, (uint32_t)member, tx, count);
 }

@@ -40,10 +40,18 @@ static enum err take_content(struct buffer *content, struct channel_id *id, stru
     return content->bad;
 }
 
-static enum err prove(struct blob_posting *p, const struct kzg *kzg)
+static enum err commit_all(struct blob_posting *p, const struct kzg *kzg)
 {
     for (size_t i = 0; i < p->blobs; i++) {
-        TRY(blob_posting_prove(p, kzg, i));
+        TRY(blob_posting_commit(p, kzg, i));
+    }
+    return OK;
+}
+
+enum err l1_load_prove(struct l1_load *l, const struct kzg *kzg)
+{
+    for (; l->proved < l->blobs.blobs; l->proved++) {
+        TRY(blob_posting_prove(&l->blobs, kzg, l->proved));
     }
     return OK;
 }
@@ -56,7 +64,7 @@ static enum err cut(struct l1_load *l, struct bytes payload, const struct kzg *k
     enum err e = take_content(&content, &id, payload);
     e = e == OK ? blob_posting_cut(&l->blobs, WRAPPER_7594, &id, buffer_bytes(&content)) : e;
     buffer_free(&content);
-    return e == OK ? prove(&l->blobs, kzg) : e;
+    return e == OK ? commit_all(&l->blobs, kzg) : e;
 }
 
 static enum err take_times(struct auth_time *time, const struct batch_auth *a)
@@ -114,5 +122,5 @@ enum err l1_load_zeros(struct l1_load *l, const struct kzg *kzg)
     l1_load_free(l);
     TRY(blob_posting_cut(&l->blobs, WRAPPER_7594, &none, bytes_of("", 1)));
     memset(l->blobs.blob[0], 0, BLOB_BYTES);
-    return prove(&l->blobs, kzg);
+    return commit_all(&l->blobs, kzg);
 }

@@ -14,7 +14,7 @@
 #include "sequencer/node/l1_parts.h"
 #include "sequencer/observe/log.h"
 
-enum { BEAT_MS = 1000 };
+enum { BEAT_MS = 1000, STUCK_MS = 30000 };
 
 struct url_list {
     char text[CONFIG_TEXT];
@@ -36,8 +36,13 @@ struct l1_link {
     struct l1_own *own;
     struct l1_read *read;
     struct l1_post *post;
-    pthread_mutex_t lock; /* of the one below */
+    struct l1_backlog *backlog;
+    uint64_t moved_ms; /* when L1 blocks were last read (loop's clock) */
+    struct l1_box *in, *out;
+    uv_async_t heard;
+    pthread_mutex_t lock; /* of the two below */
     struct l1_standing standing;
+    struct l1_news news;
 };
 
 /* ---- addresses ------------------------------------------------------------------------------- */
@@ -65,6 +70,22 @@ struct address l1_auth(const struct epoch_config *c)
 
 /* ---- on its thread --------------------------------------------------------------------------- */
 
+/* A start reads what was posted meanwhile, for minutes where that is much. */
+static bool is_behind(struct l1_link *l, const struct l1_standing *is)
+{
+    uint64_t now = uv_now(&l->loop);
+    l->moved_ms = is->read != l->standing.read ? now : l->moved_ms;
+    return is->known && !is->down && is->head > is->read + LIMIT_L1_PATH &&
+           now - l->moved_ms < STUCK_MS;
+}
+
+static void count_unsafe(struct l1_link *l, struct l1_standing *is)
+{
+    const struct safe_row next = {.number = is->safe.number + 1};
+    is->oldest_ms = l1_own_head(l->own, &next).timestamp_ms;
+    l1_backlog_look(l->backlog, is->safe.number, is);
+}
+
 static void publish(struct l1_link *l)
 {
     struct l1_view v;
@@ -85,10 +106,22 @@ static void publish(struct l1_link *l)
     is.alarm = derive_alarm(d)->raised;
     if (l->post != NULL) {
         l1_post_stand(l->post, &is);
+        is.sharing.dropped = l1_box_dropped(l->in);
     }
+    is.behind = is_behind(l, &is);
+    count_unsafe(l, &is);
     pthread_mutex_lock(&l->lock);
     l->standing = is;
     pthread_mutex_unlock(&l->lock);
+}
+
+static struct l1_news link_news(void *link)
+{
+    struct l1_link *l = link;
+    pthread_mutex_lock(&l->lock);
+    struct l1_news news = l->news;
+    pthread_mutex_unlock(&l->lock);
+    return news;
 }
 
 static void look(struct l1_link *l)
@@ -97,6 +130,21 @@ static void look(struct l1_link *l)
         l1_post_look(l->post, uv_now(&l->loop));
     }
     publish(l);
+}
+
+/* A letter at a time between other events: verifying one can take a while. */
+static void on_heard(uv_async_t *async)
+{
+    struct l1_link *l = async->data;
+    struct l1_letter *letter = l1_box_take(l->in);
+    if (letter == NULL) {
+        return;
+    }
+    if (l->post != NULL) {
+        l1_post_hear(l->post, letter);
+    }
+    free(letter);
+    uv_async_send(&l->heard);
 }
 
 static void on_read(void *arg)
@@ -120,6 +168,8 @@ static void on_beat(uv_timer_t *timer)
     if (v.known) {
         l1_read_pump(l->read);
         look(l);
+    } else {
+        publish(l); /* what waits grows meanwhile */
     }
 }
 
@@ -139,6 +189,7 @@ static void on_stop(uv_async_t *async)
     struct l1_link *l = async->data;
     uv_close((uv_handle_t *)&l->beat, NULL);
     uv_close((uv_handle_t *)&l->stop, NULL);
+    uv_close((uv_handle_t *)&l->heard, NULL);
     l1_client_close(l->client, closed, l);
     l->client = NULL;
 }
@@ -146,6 +197,7 @@ static void on_stop(uv_async_t *async)
 static void *run(void *arg)
 {
     struct l1_link *l = arg;
+    l1_yield_cores();
     uv_run(&l->loop, UV_RUN_DEFAULT);
     return NULL;
 }
@@ -167,6 +219,14 @@ static bool check_blob(void *arg, const uint8_t *blob, const struct hash *versio
     const struct l1_link *l = arg;
     const struct kzg *kzg;
     return l1_own_kzg(l->own, &kzg) == OK && kzg_check_blob(kzg, blob, versioned) == OK;
+}
+
+/* Where nothing ever will, the blob is what fails. */
+static bool can_check(void *arg)
+{
+    const struct l1_link *l = arg;
+    const struct kzg *kzg;
+    return l1_own_kzg(l->own, &kzg) != ERR_NOT_READY;
 }
 
 /* GENESIS:SECONDS. */
@@ -216,12 +276,14 @@ static enum err open_client(struct l1_link *l, char *why, size_t why_len)
 
 static enum err open_loop(struct l1_link *l)
 {
-    l->stop.data = l->beat.data = l;
+    l->stop.data = l->beat.data = l->heard.data = l;
+    l->news.leader = -1;
     if (pthread_mutex_init(&l->lock, NULL) != 0 || uv_loop_init(&l->loop) != 0) {
         return ERR_NO_MEMORY;
     }
     l->has_loop = true;
     return uv_async_init(&l->loop, &l->stop, on_stop) == 0 &&
+                   uv_async_init(&l->loop, &l->heard, on_heard) == 0 &&
                    uv_timer_init(&l->loop, &l->beat) == 0 &&
                    uv_timer_start(&l->beat, on_beat, BEAT_MS, BEAT_MS) == 0
                ? OK
@@ -236,7 +298,8 @@ static enum err open_read(struct l1_link *l, const char *dir, char *why, size_t 
     TRY(l1_own_open(&l->own, &l->s));
     snprintf(state, sizeof state, "%s/derived", dir);
     const struct l1_read_setup rs = {.l1 = l->l1, .derive = l1_own_setup(l->own, &start),
-                                     .state = state, .moved = on_read, .arg = l};
+                                     .state = state, .moved = on_read, .can_check = can_check,
+                                     .arg = l};
     return l1_read_open(&l->read, &rs, why, why_len);
 }
 
@@ -248,11 +311,18 @@ static enum err open_parts(struct l1_link *l, char *why, size_t why_len)
         snprintf(why, why_len, "%s cannot be made", dir);
         return ERR_IO;
     }
+    TRY(l1_box_open(&l->in));
+    TRY(l1_box_open(&l->out));
     TRY(open_client(l, why, why_len));
     TRY(open_read(l, dir, why, why_len));
+    TRY(l1_backlog_open(&l->backlog, l->s.config->dir));
     const struct l1_post_setup ps = {.l1 = l->l1, .node = &l->s, .read = l->read, .own = l->own,
-                                     .l1_chain_id = l->chain_id};
+                                     .l1_chain_id = l->chain_id, .news = link_news,
+                                     .out = l->out, .link = l};
     TRY(l1_post_open(&l->post, &ps, why, why_len));
+    if (strcmp(l->s.config->da, "blob") == 0) {
+        (void)can_check(l); /* posted from here soon: loaded from now on */
+    }
     publish(l);
     l->has_thread = pthread_create(&l->thread, NULL, run, l) == 0;
     return l->has_thread ? OK : ERR_NO_MEMORY;
@@ -283,6 +353,33 @@ void l1_link_look(struct l1_link *l, struct l1_standing *out)
     pthread_mutex_lock(&l->lock);
     *out = l->standing;
     pthread_mutex_unlock(&l->lock);
+}
+
+void l1_link_tell(struct l1_link *l, const struct l1_news *news)
+{
+    pthread_mutex_lock(&l->lock);
+    l->news = *news;
+    pthread_mutex_unlock(&l->lock);
+}
+
+void l1_link_hear(struct l1_link *l, int member, const struct message *m)
+{
+    bool ack = m->kind == MSG_INTENT_ACK;
+    struct l1_letter like = {.members = UINT32_C(1) << member, .ack = ack};
+    if (ack) {
+        like.segment = m->u.intent_ack.segment;
+        like.intent = m->u.intent_ack.intent;
+    } else {
+        like.answer = m->u.intent.answer;
+    }
+    if (l1_box_put(l->in, &like, ack ? bytes_of("", 0) : m->u.intent.intent)) {
+        uv_async_send(&l->heard);
+    }
+}
+
+struct l1_letter *l1_link_letter(struct l1_link *l)
+{
+    return l1_box_take(l->out);
 }
 
 static void close_handle(uv_handle_t *handle, void *arg)
@@ -317,6 +414,9 @@ void l1_link_close(struct l1_link *l)
     l1_post_close(l->post);
     l1_read_close(l->read);
     l1_own_close(l->own);
+    l1_backlog_close(l->backlog);
+    l1_box_close(l->in);
+    l1_box_close(l->out);
     pthread_mutex_destroy(&l->lock);
     free(l);
 }

@@ -13,7 +13,7 @@ struct l1_own {
     const struct l1_link_setup *s;
     struct storage_buffer buf;
     uint8_t *body;
-    struct kzg *kzg;
+    struct l1_kzg *kzg;
 };
 
 static enum err own_block(struct l1_own *o, uint64_t height, struct block *b)
@@ -63,11 +63,7 @@ static void drop(void *ctx)
 
 enum err l1_own_kzg(struct l1_own *o, const struct kzg **out)
 {
-    if (o->kzg == NULL) {
-        TRY(kzg_load(&o->kzg));
-    }
-    *out = o->kzg;
-    return OK;
+    return l1_kzg_get(o->kzg, out);
 }
 
 static enum err check_blob(void *ctx, const uint8_t blob[BLOB_BYTES], const struct hash *versioned)
@@ -135,9 +131,10 @@ enum err l1_own_open(struct l1_own **out, const struct l1_link_setup *s)
     }
     o->s = s;
     o->body = malloc(LIMIT_BODY_BYTES);
-    if (o->body == NULL) {
-        free(o);
-        return ERR_NO_MEMORY;
+    enum err e = o->body == NULL ? ERR_NO_MEMORY : l1_kzg_open(&o->kzg);
+    if (e != OK) {
+        l1_own_close(o);
+        return e;
     }
     *out = o;
     return OK;
@@ -148,9 +145,7 @@ void l1_own_close(struct l1_own *o)
     if (o == NULL) {
         return;
     }
-    if (o->kzg != NULL) {
-        kzg_free(o->kzg);
-    }
+    l1_kzg_close(o->kzg);
     free(o->buf.p);
     free(o->body);
     free(o);

@@ -13,6 +13,7 @@ struct l1_read_setup {
     struct derive_setup derive;
     const char *state;        /* file that keeps it; NULL: none. Copied */
     void (*moved)(void *arg); /* everything up to the L1's head was read */
+    bool (*can_check)(void *arg); /* blobs, now; asked again later. NULL: always */
     void *arg;
 };
 

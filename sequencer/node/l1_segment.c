@@ -70,21 +70,34 @@ static enum err describe(struct bytes envelope, struct l1_segment *out)
         out->last = a->last;
         out->first_ms = a->first_ms;
         out->proposer = (uint8_t)last->leader;
+        out->last_hash = a->last_hash;
+        out->root = a->root;
+        out->channel = a->channel;
     }
     free(a);
     return e;
 }
 
+static enum err payload_size(const char *dir, uint64_t first, size_t *out)
+{
+    struct stat st = {.st_size = 0};
+    int fd = open_file(dir, first, "seg");
+    if (fd < 0) {
+        return errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
+    }
+    bool well = fstat(fd, &st) == 0 && st.st_size >= 0;
+    close(fd);
+    *out = (size_t)st.st_size;
+    return well ? OK : ERR_IO;
+}
+
 enum err l1_segment_read(const char *dir, uint64_t first, struct l1_segment *out)
 {
-    struct buffer payload;
     struct buffer envelope;
-    buffer_init(&payload, SEGMENT_FILE_MAX);
     buffer_init(&envelope, SEGMENT_FILE_MAX);
-    enum err e = l1_segment_bytes(dir, first, &payload, &envelope);
+    enum err e = read_file(dir, first, "auth", &envelope);
+    e = e == OK ? payload_size(dir, first, &out->payload) : e;
     e = e == OK ? describe(buffer_bytes(&envelope), out) : e;
-    out->payload = payload.n;
-    buffer_free(&payload);
     buffer_free(&envelope);
     return e;
 }

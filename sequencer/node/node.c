@@ -196,7 +196,7 @@ static enum err open_execution(struct node *n, char *why)
 static uint64_t journal_sequence(void *ctx)
 {
     const struct node *n = ctx;
-    return n->driver.persisted;
+    return n->driver.steps.persisted;
 }
 
 static enum err open_peers(struct node *n, char *why)
@@ -329,6 +329,7 @@ static void close_parts(struct node *n)
     }
     if (n->storage != NULL) {
         storage_close(n->storage);
+        n->storage = NULL;
     }
     if (n->loop.data == n) {
         uv_walk(&n->loop, close_handle, NULL);

@@ -37,6 +37,7 @@ static inline unsigned parts_hash(const void *key)
 #include "sequencer/observe/log.h"
 #include "sequencer/observe/metrics.h"
 #include "sequencer/rpc/rpc.h"
+#include "sequencer/steps/steps.h"
 #include "storage/storage.h"
 
 struct node;
@@ -52,39 +53,22 @@ enum {
 
 /* ---- driver.c -------------------------------------------------------------------------------- */
 
-/* A message that waits for the write that gates it (CONSENSUS 8). */
-struct held_send {
-    struct held_send *next;
-    uint64_t gate;
-    int to;
-    size_t n;
-    uint8_t frame[];
-};
-
 struct driver {
+    struct steps steps; /* its order, the same as in the simulator */
     struct core *core;
     void *memory;
     struct effects *effects;
-    struct event *queue; /* ring of events that arose while a step was carried out */
-    size_t queue_cap, queue_at, queue_n;
-    bool running;
     bool closed;   /* stopping: events are dropped */
     bool messages; /* some were given since the last tick */
     int reading;   /* member whose message is being given, -1 */
     bool ban_reading;
     /* driver_store.c */
-    uint64_t persisted; /* highest sequence known durable */
-    uint64_t submitted;
-    bool failed, lost_step, retrying;
-    enum err write_err; /* why it failed, */
+    bool retrying;
+    enum err write_err; /* why a write failed, */
     uint64_t failed_us; /* and when */
     uint64_t waiting_us; /* since when the oldest step is not durable; 0: none waits */
-    struct held_send *held, **held_end;
-    struct certificate *cert; /* scratch: certificates of a step, side by side */
-    size_t cert_cap;
     uv_work_t retry_work;
     enum err retry_err;
-    struct message_arena arena;
     /* driver_time.c */
     int timer_fd;
     uv_poll_t timer;
@@ -105,12 +89,19 @@ uint64_t driver_wall(const struct node *n); /* Unix time, ms, with the skew of a
 void driver_give(struct node *n, struct event event);
 void driver_tick(struct node *n, uint64_t late_us);
 
-/* effects.c */
-void effects_run(struct node *n, const struct effects *out);
+/* The core's steps, without a core yet: what waits for a write can wait. */
+enum err driver_steps(struct node *n) MUST_USE;
+
+/* effects.c, driver_store.c: what steps.h asks of its world. */
+void effects_between(void *node, const struct event *event, const struct effects *out);
+bool effects_one(void *node, const struct effect *e);
+void effects_after(void *node);
+struct bytes effects_body(void *node, const struct block_head *head);
+enum err store_submit(void *node, const struct journal_step *step, bool sync) MUST_USE;
+bool store_poll(void *node, struct storage_done *done);
+void store_failed(void *node, enum err err);
 
 /* driver_store.c. After a failed write nothing is signed until all that waits is durable. */
-void store_step(struct node *n, const struct effect *e);
-void store_hold(struct node *n, int to, uint64_t gate, const struct message *m);
 void store_drain(struct node *n); /* takes completions from storage */
 void store_retry(struct node *n); /* after a failure, every second */
 /* How long the oldest step has been on its way to the disk; 0: none is. */
@@ -312,6 +303,15 @@ const struct recent_tx *finality_recent_tx(const struct node *n, const struct ha
 void finality_tip(struct node *n, const struct block_entry *e);
 void finality_close(struct node *n);
 
+/* ---- senders.c ------------------------------------------------------------------------------- */
+
+/* Of bytes that decode, are of this chain or of none, and hash to `hash`. */
+void senders_put(struct node *n, const struct hash *hash, const struct address *sender,
+                 uint64_t nonce);
+bool senders_get(const struct node *n, const struct hash *hash, struct address *sender,
+                 uint64_t *nonce);
+void senders_close(struct node *n);
+
 /* ---- intake.c, intake_store.c, intake_acks.c, pool_restore.c --------------------------------- */
 
 /* One raw transaction on its way in. */
@@ -323,6 +323,7 @@ struct intake_tx {
     uint64_t at_us;
     struct tx tx;
     struct address sender;
+    bool known; /* the sender is: it was recovered before */
     enum tx_error error;
     uint32_t n;
     uint8_t raw[];
@@ -364,6 +365,7 @@ struct intake {
     uint32_t works_most;            /* keeps all cores busy, and no more */
     struct intake_wait *wait, *asking; /* by hash; those of them that nobody was told of yet */
     uint32_t unanswered;
+    uint32_t retold; /* member that was last told what is old here */
     struct intake_queue admitted; /* to be stored and sent with the next write */
     uint64_t credit_us, credit_at_us; /* of writes; intake_store.c */
     struct intake_batch *batch, **batch_end; /* written, not yet durable */
@@ -383,6 +385,7 @@ void intake_store_close(struct node *n);
 void intake_stored(struct node *n, uint64_t token, enum err e);
 void intake_final(struct node *n, const struct hash *tx);
 void intake_sweep(struct node *n); /* repeats, gives up */
+void intake_retell(struct node *n); /* every second: what is old here, to one member after the other */
 void intake_peer_up(struct node *n, int member);
 void intake_close(struct node *n);
 /* Puts what the disk holds back into the pool. */
@@ -453,6 +456,8 @@ void posting_heads(struct node *n, const struct posting_head *safe,
 /* posting_l1.c: where there is an L1, the heads are its. */
 enum err posting_l1_open(struct node *n, char *why, size_t why_len) MUST_USE;
 void posting_l1_turn(struct node *n);
+/* What a member says of its or others' transactions to the L1: MSG_INTENT, MSG_INTENT_ACK. */
+void posting_l1_hear(struct node *n, int member, const struct message *m);
 struct json_object *posting_l1_doc(const struct node *n); /* NULL: none */
 /* What the own blocks and the intake must heed now. */
 struct pressure posting_pressure(const struct node *n);
@@ -644,6 +649,7 @@ struct node {
     struct builds builds;
     struct finality finality;
     struct intake intake;
+    struct sender_known *senders; /* NULL: none was recovered yet */
     struct poster poster;
     struct syncing syncing;
     struct peer_view peer[LIMIT_MEMBERS];

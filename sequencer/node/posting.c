@@ -10,6 +10,7 @@
 #include "sequencer/node/parts.h"
 
 enum { FIRST_BLOCK = 1, RETRY_MIN_US = 250000, PATIENCE_US = 10000000, WHOLE = 1000 };
+enum { L1_PATIENCE_US = 120000000 };
 enum { SEGMENT_FILE_MAX = 1 << 26 };
 
 /* ---- start ----------------------------------------------------------------------------------- */
@@ -233,13 +234,25 @@ void posting_final(struct node *n, const struct header *h)
     n->poster.final_bytes += h->body_len;
 }
 
-static struct pressure_input input(const struct node *n)
+/* How far the chain has run ahead, by its own times: whoever catches up, or was off for a day with
+ * all others, has old blocks and is late with none. What cannot be read has no time: then it is as
+ * old as the failure. */
+static uint64_t unsafe_age_ms(const struct node *n)
 {
     const struct poster *p = &n->poster;
-    uint64_t now = driver_wall(n);
-    uint64_t oldest = p->on_l1.oldest_ms != 0 ? p->on_l1.oldest_ms : p->oldest_ms;
-    bool any = oldest != 0 && now > oldest;
-    return (struct pressure_input){posting_unsafe_bytes(n), any ? now - oldest : 0, 0};
+    uint64_t oldest = p->l1 != NULL ? p->on_l1.oldest_ms : p->oldest_ms;
+    uint64_t latest = n->finality.latest_ms;
+    uint64_t ahead = oldest != 0 && latest > oldest ? latest - oldest : 0;
+    uint64_t failing = p->err != OK ? (driver_now() - p->failed_us) / 1000 : 0;
+    if (n->finality.latest_number <= p->safe.number) {
+        return 0;
+    }
+    return ahead > failing ? ahead : failing;
+}
+
+static struct pressure_input input(const struct node *n)
+{
+    return (struct pressure_input){posting_unsafe_bytes(n), unsafe_age_ms(n), 0};
 }
 
 uint64_t posting_unsafe_bytes(const struct node *n)
@@ -270,16 +283,24 @@ struct pressure posting_pressure(const struct node *n)
     return now;
 }
 
-/* A chain that stood still has old blocks, and posts them with its next one: no reason to rise. */
-static bool lasts(struct poster *p, bool rises)
+/* A chain that stood still posts its old blocks with its next one: no reason to rise. An L1 takes
+ * some of its own blocks for that; but bytes do not wait. */
+static uint64_t patience_us(const struct poster *p, const struct pressure_input *in)
+{
+    const struct pressure_input bytes = {.unsafe_bytes = in->unsafe_bytes};
+    bool by_age = pressure_stage(p->stage, &bytes) <= p->stage;
+    return by_age && p->l1 != NULL ? L1_PATIENCE_US : PATIENCE_US;
+}
+
+static bool lasts(struct poster *p, const struct pressure_input *in, bool rises)
 {
     uint64_t now = driver_now();
-    if (!rises) {
+    if (!rises || p->on_l1.behind) {
         p->rising_us = 0;
-        return true;
+        return !rises;
     }
     p->rising_us = p->rising_us == 0 ? now : p->rising_us;
-    return now - p->rising_us > PATIENCE_US;
+    return now - p->rising_us > patience_us(p, in);
 }
 
 static void look_at_pressure(struct node *n)
@@ -287,7 +308,7 @@ static void look_at_pressure(struct node *n)
     struct poster *p = &n->poster;
     struct pressure_input in = input(n);
     unsigned stage = pressure_stage(p->stage, &in);
-    if (lasts(p, stage > p->stage) && stage != p->stage) {
+    if (lasts(p, &in, stage > p->stage) && stage != p->stage) {
         log_write(stage > p->stage ? LOG_WARN : LOG_INFO, "batcher",
                   stage > p->stage ? "back-pressure rises: too much is final and not posted"
                                    : "back-pressure falls",

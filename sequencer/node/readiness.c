@@ -90,7 +90,7 @@ static const char *say(struct node *n, uint32_t bit, char out[READY_SENTENCE])
 {
     if (bit == READY_NO_QUORUM) {
         say_quorum(n, out);
-    } else if (bit == NOT_READY_DISK && !n->driver.failed) {
+    } else if (bit == NOT_READY_DISK && !n->driver.steps.failed) {
         snprintf(out, READY_SENTENCE,
                  "a write to %.120s has taken %llu ms so far: nothing is signed before it is done",
                  n->config->dir, (unsigned long long)(store_waits_us(n) / 1000));

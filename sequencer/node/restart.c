@@ -227,7 +227,7 @@ static enum err restore_journal(struct node *n, struct journal *j)
         core_restore_floor(core, j->clearing_slot);
     }
     core_restore_sequence(core, storage_sequence(n->storage));
-    n->driver.persisted = n->driver.submitted = storage_sequence(n->storage);
+    n->driver.steps.persisted = n->driver.steps.submitted = storage_sequence(n->storage);
     return OK;
 }
 
@@ -276,6 +276,7 @@ enum err restart_core(struct node *n, char *why, size_t why_len)
         return ERR_NO_MEMORY;
     }
     enum err err = core_init(&n->driver.core, n->driver.memory, &config);
+    n->driver.steps.core = n->driver.core;
     if (err != OK) {
         snprintf(why, why_len, "the genesis breaks a rule of the consensus: %s", err_text(err));
         return err;

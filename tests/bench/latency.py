@@ -5,10 +5,10 @@ same round trip with a question that needs no work) and what a step's synced wri
 figures, asserts none."""
 
 import argparse
-import http.client
 import json
 import os
 import random
+import re
 import socket
 import threading
 import time
@@ -22,23 +22,43 @@ import ethereum
 EDGES = [1, 1.5, 2, 2.5, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100, 200]
 ANSWER_S = 30
 WARM_UP = 10
+IDLE_S = 2
 
 
 class Line:
-    """A kept connection to one node."""
+    """A kept connection to one node. On a socket: Python's own HTTP client sends a request in two
+    pieces and takes some tenths of a millisecond, on the cores that the nodes need meanwhile."""
 
     def __init__(self, url):
         host, port = url.split("//")[1].split(":")
-        self.connection = http.client.HTTPConnection(host, int(port), timeout=ANSWER_S)
-        self.connection.connect()
-        self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.host = f"{host}:{port}"
+        self.socket = socket.create_connection((host, int(port)), timeout=ANSWER_S)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def request(self, body):
+        return (f"POST / HTTP/1.1\r\nHost: {self.host}\r\nContent-Type: application/json\r\n"
+                f"Content-Length: {len(body)}\r\n\r\n{body}").encode()
+
+    def answer(self):
+        """The body of one answer, which has a Content-Length."""
+        got = b""
+        head, end = -1, 1
+        while head < 0 or len(got) < end:
+            piece = self.socket.recv(65536)
+            cluster.require(piece, "the node closed the connection")
+            got += piece
+            if head < 0 and (head := got.find(b"\r\n\r\n")) >= 0:
+                length = re.search(rb"(?i)\r\ncontent-length: *(\d+)\r\n", got[:head + 2])
+                end = head + 4 + int(length[1])
+        return got[head + 4:]
 
     def ask(self, method, *params):
         """(result, milliseconds from before the bytes leave until the answer is here)"""
-        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        request = self.request(json.dumps(
+            {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
         start = time.perf_counter()
-        self.connection.request("POST", "/", body, {"Content-Type": "application/json"})
-        answer = self.connection.getresponse().read()
+        self.socket.sendall(request)
+        answer = self.answer()
         took = (time.perf_counter() - start) * 1000
         document = json.loads(answer)
         if "error" in document:
@@ -106,6 +126,32 @@ def measure(net, options):
     return found
 
 
+class Work:
+    """What all nodes do while a block runs: ms of processor time, switches, seconds."""
+
+    def __init__(self, net):
+        self.pids = list(net.pids.values())
+
+    def look(self):
+        each = [machine.thread_work(pid) for pid in self.pids]
+        return (sum(e[0] for e in each), sum(e[1] for e in each), time.monotonic())
+
+    def __enter__(self):
+        self.start = self.look()
+        return self
+
+    def __exit__(self, *_):
+        self.ms, self.switches, self.s = (b - a for a, b in zip(self.start, self.look()))
+
+
+def work_a_transfer(idle, busy, transfers):
+    ms = (busy.ms - idle.ms / idle.s * busy.s) / transfers
+    switches = (busy.switches - idle.switches / idle.s * busy.s) / transfers
+    return (f"of all nodes for a transfer and the two questions before it, beyond what they take "
+            f"idle ({idle.ms / idle.s:.0f} ms/s): {ms:.2f} ms of processor time, "
+            f"{switches:.0f} switches of threads")
+
+
 def inside(net):
     """Means over all nodes of what their own clocks say."""
     sums = [net.metrics(i) for i in range(net.n)]
@@ -136,13 +182,17 @@ def main():
             f"{quantiles(fsync, form='{:.2f}')}")
         say(f"set: {options.nodes} members, {options.pace} pace, block time {options.block_time}, "
             f"about {options.rate:.0f} transfers/s")
-        found = measure(net, options)
+        with Work(net) as idle:
+            threading.Event().wait(IDLE_S)
+        with Work(net) as busy:
+            found = measure(net, options)
         both = found["at the leader"] + found["at others"]
         say(f"submit to final, all nodes:     {quantiles(both, form='{:.2f}')}")
         for name in ("at the leader", "at others"):
             say(f"submit to final, {name}: {quantiles(found[name], form='{:.2f}')}")
         say(bars(both, EDGES))
         say(f"of that the client's own round trip: {quantiles(found['round trip'], form='{:.2f}')}")
+        say(work_a_transfer(idle, busy, options.transfers + WARM_UP))
         writers = 2 * options.nodes
         busy = overwrites_ms(net.dir, writers)
         say(f"synced overwrites by {writers} writers at once, as many as the members have: "

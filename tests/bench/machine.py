@@ -142,6 +142,20 @@ def cpu_s(pid):
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def thread_work(pid):
+    """(processor time of all its threads in ms, how often they were put aside or slept)"""
+    took_ms, switches = 0, 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as f:
+                took_ms += int(f.read().split()[0]) / 1e6
+            with open(f"/proc/{pid}/task/{task}/status", encoding="ascii", errors="replace") as f:
+                switches += sum(int(line.split()[1]) for line in f if "ctxt_switches" in line)
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # a thread that has just ended
+    return took_ms, switches
+
+
 def busy_s():
     """CPU time of the whole machine that was not idle, all cores added up."""
     with open("/proc/stat", encoding="ascii") as f:

@@ -1,8 +1,8 @@
 """The rules as tables. ARCHITECTURE's table of rooms in a form that a program reads."""
 
 ROOMS = ["proto", "consensus", "p2p", "storage"]
-TRADES = ["node", "mempool", "builder", "execution", "batcher", "rpc", "observe", "web", "l1", "engine",
-          "cli"]
+TRADES = ["node", "mempool", "builder", "execution", "batcher", "rpc", "observe", "web", "l1",
+          "engine", "steps", "cli"]
 
 # Who may include whom, besides itself. Trades do not include each other: they meet in node/.
 MAY_INCLUDE = {
@@ -21,6 +21,7 @@ MAY_INCLUDE = {
     # An execution client behind the interface that execution/ names.
     "sequencer/engine": ["proto", "sequencer/web", "sequencer/execution"],
     "sequencer/observe": ["proto"],
+    "sequencer/steps": ["proto", "consensus", "storage"],
     "sequencer/node": ROOMS + ["sequencer/" + t for t in TRADES if t not in ("node", "cli")],
     "sequencer/cli": ROOMS + ["sequencer/" + t for t in TRADES if t != "cli"],
 }

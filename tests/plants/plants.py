@@ -204,7 +204,38 @@ PLANTS = [
           "consensus/records.c",
           "if (used < (near ? LIMIT_CORE_RECORDS : LIMIT_CORE_RECORDS - NEAR_RECORDS)) {",
           "if (used < LIMIT_CORE_RECORDS) {"),
+    # ---- the order of a step (sequencer/steps/)
+    Plant("gate-one-early", "T1: a message waits for the write that gates it", "sequencer/steps/gates.c",
+          "    if (gate > s->persisted) {", "    if (gate > s->persisted + 1) {"),
+    Plant("released-when-submitted", "T1: released when durable, not when submitted",
+          "sequencer/steps/gates.c", "s->held->gate <= s->persisted) {", "s->held->gate <= s->submitted) {"),
+    Plant("released-last-first", "T1: what waits leaves in the order of asking", "sequencer/steps/gates.c",
+          "    *s->held_end = h;\n    s->held_end = &h->next;\n", "    h->next = s->held;\n    s->held = h;\n"),
+    Plant("released-one-by-one", "T1: all that waited for a write leaves with it",
+          "sequencer/steps/gates.c", "    while (s->held != NULL &&", "    if (s->held != NULL &&"),
+    Plant("core-told-first", "T1: what waited leaves before the core makes its next step",
+          "sequencer/steps/gates.c",
+          "    if (s->held != NULL) {\n        release(s);\n        s->world.flush(s->world.ctx);\n    }\n"
+          "    const struct event e = {.kind = EVENT_PERSISTED, .peer = -1, .u.persisted = sequence};\n"
+          "    steps_give(s, e);\n",
+          "    const struct event e = {.kind = EVENT_PERSISTED, .peer = -1, .u.persisted = sequence};\n"
+          "    steps_give(s, e);\n"
+          "    if (s->held != NULL) {\n        release(s);\n        s->world.flush(s->world.ctx);\n    }\n"),
+    Plant("body-ungated", "T1: a body leaves behind the gate of its proposal", "sequencer/steps/gates.c",
+          "send_one(s, e->u.send.to, e->u.send.gate, &with);", "send_one(s, e->u.send.to, 0, &with);"),
+    Plant("failed-write-releases", "§8: a failed write lets nothing go", "sequencer/steps/gates.c",
+          "        write_failed(s, done->err);\n    } else if (done->err == OK && step &&",
+          "        write_failed(s, done->err);\n    }\n    if (step &&"),
+    Plant("failed-write-untold", "§8: the core hears of a failed write", "sequencer/steps/gates.c",
+          "    const struct event e = {.kind = EVENT_WRITE_FAILED, .peer = -1};\n    steps_give(s, e);\n",
+          ""),
+    Plant("second-failure-untold", "§8: the core hears of every failure after a good write",
+          "sequencer/steps/gates.c", "    s->failed = false;\n    steps_drain(s);",
+          "    steps_drain(s);"),
     # ---- outside the core
+    Plant("old-never-retold", "§7: what is acknowledged is confirmed, whoever holds it",
+          "sequencer/mempool/mempool.c", "        n += out[n].executable ? 1 : 0;\n",
+          "        n += 0 * out[n].nonce > 0 ? 1 : 0;\n"),
     Plant("acknowledged-too-early", "§7: acknowledged when durable at weight A",
           "sequencer/node/intake_acks.c", "members_weight(&n->epoch, w->acks) >= n->epoch.blocking) {",
           "w->acks != 0) {"),

@@ -51,7 +51,7 @@ void disk_stop(struct sim *s, struct node *n, enum disk_loss loss)
     }
     media_crash(&d->media, s->now, loss_of(loss));
     d->busy_us = d->due_us = 0;
-    d->poked = d->told = d->back = d->doomed = false;
+    d->poked = d->told = d->back = d->doomed = d->broken = d->heard = false;
 }
 
 /* ---- other disks ------------------------------------------------------------------------------

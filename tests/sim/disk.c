@@ -79,11 +79,6 @@ struct disk_step *disk_append(struct disk *d, uint32_t votes, uint32_t certs)
     return t;
 }
 
-uint64_t disk_persisted(const struct node *n)
-{
-    return n->disk.journal;
-}
-
 /* ---- turns of the storage thread --------------------------------------------------------------
  */
 
@@ -136,7 +131,7 @@ static void step_durable(struct sim *s, struct node *n, const struct disk_step *
     }
 }
 
-static void persisted(struct sim *s, struct node *n, uint64_t sequence)
+static void durable(struct sim *s, struct node *n, uint64_t sequence)
 {
     struct disk *d = &n->disk;
     for (uint32_t k = d->steps; k-- > 0 && d->step[k].sequence > d->journal;) {
@@ -145,37 +140,45 @@ static void persisted(struct sim *s, struct node *n, uint64_t sequence)
         }
     }
     d->journal = sequence > d->journal ? sequence : d->journal;
-    node_release(s, n);
-    struct event ev = {.kind = EVENT_PERSISTED, .peer = -1};
-    ev.u.persisted = sequence;
-    node_step(s, n, &ev);
 }
 
-static void write_failed(struct sim *s, struct node *n)
+bool disk_poll(void *node, struct storage_done *done)
 {
-    struct disk *d = &n->disk;
-    if (!d->told) {
-        d->told = true;
-        account_mark(s->account, MARK_WRITE_FAILED);
-        poke(s, n); /* what failed may have had nobody to tell, until the disk was back */
-        struct event ev = {.kind = EVENT_WRITE_FAILED, .peer = -1};
-        node_step(s, n, &ev);
+    struct node *n = node;
+    if (n->sim->end != SIM_PASS || !storage_poll(n->disk.room, done)) {
+        return false;
     }
+    n->disk.broken |= done->err != OK;
+    if (done->what == STORAGE_DONE_STEP && done->err == OK) {
+        durable(n->sim, n, done->value);
+    }
+    return true;
+}
+
+void disk_stored(void *node, uint64_t token, enum err err)
+{
+    struct node *n = node;
+    if (err == OK) {
+        users_stored(n->sim, n, token - 1);
+    }
+}
+
+void disk_failed(void *node, enum err err)
+{
+    struct node *n = node;
+    (void)err;
+    n->disk.told = true;
+    account_mark(n->sim->account, MARK_WRITE_FAILED);
+    poke(n->sim, n); /* what failed may have had nobody to tell, until the disk was back */
 }
 
 static void drain(struct sim *s, struct node *n)
 {
-    struct disk *d = &n->disk;
-    struct storage_done done;
     uint64_t life = n->life;
-    while (s->end == SIM_PASS && n->life == life && storage_poll(d->room, &done)) {
-        if (done.err != OK) {
-            write_failed(s, n);
-        } else if (done.what == STORAGE_DONE_STEP) {
-            persisted(s, n, done.value);
-        } else {
-            users_stored(s, n, done.value - 1);
-        }
+    steps_drain(&n->steps);
+    if (s->end == SIM_PASS && n->life == life && n->disk.broken && !n->disk.heard) {
+        sim_fail(s, SIM_INVARIANT, "member %d: a write failed and the core does not know",
+                 n->member);
     }
 }
 
@@ -230,12 +233,12 @@ void disk_done(struct sim *s, struct node *n)
     bool back = d->back;
     d->back = false;
     if (back) {
-        d->told = false;
+        d->told = d->broken = d->heard = false;
         account_mark(s->account, MARK_DISK_BACK);
-    }
-    drain(s, n);
-    if (back && n->life == life) {
-        persisted(s, n, storage_sequence(d->room)); /* it may sign again */
+        durable(s, n, storage_sequence(d->room));
+        steps_back(&n->steps, storage_sequence(d->room)); /* it may sign again */
+    } else {
+        drain(s, n);
     }
     if (n->life == life) {
         poke(s, n);
@@ -301,51 +304,46 @@ static void prune(struct node *n)
     d->steps = kept;
 }
 
-static struct disk_step *remember(struct disk *d, const struct effect *e)
+static void remember(struct disk *d, const struct journal_step *step)
 {
-    struct disk_step *t = disk_append(d, e->u.persist.votes, e->u.persist.certs);
-    t->sequence = e->u.persist.sequence;
-    t->amnesiac = e->u.persist.amnesiac;
-    t->cleared = e->u.persist.cleared;
-    t->clearing_slot = e->u.persist.clearing_slot;
-    t->proposing = e->u.persist.proposing;
-    t->proposing_turn = e->u.persist.proposing_turn;
-    if (t->votes > 0) {
-        memcpy(t->vote, e->u.persist.vote, t->votes * sizeof *t->vote);
+    struct disk_step *t = disk_append(d, step->votes, step->certs);
+    t->sequence = step->sequence;
+    t->amnesiac = step->amnesiac;
+    t->cleared = step->cleared;
+    t->clearing_slot = step->clearing_slot;
+    t->proposing = step->proposing;
+    t->proposing_turn = step->proposing_turn;
+    for (uint32_t i = 0; i < step->votes; i++) {
+        t->vote[i] = step->vote[i];
     }
-    for (uint32_t i = 0; i < t->certs; i++) {
-        t->cert[i] = *e->u.persist.cert[i];
+    for (uint32_t i = 0; i < step->certs; i++) {
+        t->cert[i] = step->cert[i];
     }
-    return t;
 }
 
-void disk_write(struct sim *s, struct node *n, const struct effect *e)
+enum err disk_submit(void *node, const struct journal_step *step, bool sync)
 {
+    struct node *n = node;
+    struct sim *s = n->sim;
     struct disk *d = &n->disk;
     if (d->steps >= PRUNE) {
         prune(n);
     }
-    const struct disk_step *t = remember(d, e);
-    const struct journal_step step = {.sequence = t->sequence,
-                                      .epoch = s->epoch.epoch,
-                                      .amnesiac = t->amnesiac,
-                                      .cleared = t->cleared,
-                                      .clearing_slot = t->clearing_slot,
-                                      .proposing = t->proposing,
-                                      .proposing_turn = t->proposing_turn,
-                                      .vote = t->vote,
-                                      .votes = t->votes,
-                                      .cert = t->cert,
-                                      .certs = t->certs};
-    d->written = t->sequence;
-    d->own_amnesia |= t->amnesiac;
-    enum err err = storage_submit_step(d->room, &step, e->u.persist.sync);
+    d->written = step->sequence;
+    d->own_amnesia |= step->amnesiac;
+    enum err err = storage_submit_step(d->room, step, sync);
     if (err == ERR_REFUSED && sim_lies(s, n->member)) {
-        disk_free_step(&d->step[--d->steps]);
         n->crash_after = 1; /* a bent core signs as an amnesiac: its node ends there */
-        return;
+        return err;
     }
+    remember(d, step);
     submitted(s, n, err, "a step");
+    if (step->proposing) {
+        sim_tell(s, "%d: writes that it will propose in turn %llu", n->member,
+                 (unsigned long long)step->proposing_turn);
+    }
+    sim_trace(s, step->sequence, step->votes);
+    return err;
 }
 
 /* ---- what rides with the next step

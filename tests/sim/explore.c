@@ -10,6 +10,8 @@
 
 #include "tests/sim/sim.h"
 
+enum { LONG_RUN = 5000 }; /* seeds */
+
 static double seconds_now(void)
 {
     struct timespec t;
@@ -17,10 +19,21 @@ static double seconds_now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* A line for each twentieth of a long run, by the first job: the others are about as far. */
+static void say_progress(const struct exploring *o, uint64_t done, double since)
+{
+    uint64_t step = o->count / 20;
+    if (o->count >= LONG_RUN && done / step != (done - o->jobs) / step) {
+        fprintf(stderr, "%" PRIu64 " of %" PRIu64 " seeds, %.0f s\n", done / step * step, o->count,
+                seconds_now() - since);
+    }
+}
+
 static void play_seeds(const struct exploring *o, uint32_t job, struct account *a)
 {
     struct sim *s = sim_new();
     static struct plan p;
+    double start = seconds_now();
     if (s == NULL) {
         abort();
     }
@@ -28,6 +41,9 @@ static void play_seeds(const struct exploring *o, uint32_t job, struct account *
         plan_draw(&p, o->first + i);
         if (sim_run(s, &p, a, NULL) != SIM_PASS) {
             fprintf(stderr, "FAILED seed %" PRIu64 ": %s\n", p.seed, s->why);
+        }
+        if (job == 0) {
+            say_progress(o, i + o->jobs, start);
         }
     }
     sim_free(s);

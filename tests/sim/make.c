@@ -51,7 +51,7 @@ static void drop_everything(struct sim *s)
     s->held_n = 0;
     queue_clear(s);
     for (int i = 0; i < SIM_NODES; i++) {
-        node_drop_gated(s, &s->node[i]);
+        steps_close(&s->node[i].steps);
     }
     liars_drop(s);
 }
@@ -117,7 +117,8 @@ static void make_epoch(struct sim *s)
 static void reset_node(struct sim *s, struct node *n, int index, int member)
 {
     struct node keep = *n;
-    *n = (struct node){.member = member,
+    *n = (struct node){.sim = s,
+                       .member = member,
                        .index = index,
                        .memory = keep.memory,
                        .memory_size = keep.memory_size,

@@ -1,6 +1,7 @@
-/* One process: the real core and the driver around it. What a step asks for is done in its order;
- * what it signs waits for its gate. */
+/* One process: the real core behind the real order of steps (sequencer/steps), and what each effect
+ * means here. */
 #define _GNU_SOURCE
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "tests/sim/adversary.h"
@@ -58,25 +59,25 @@ static void on_alarm(struct sim *s, struct node *n, enum alarm_kind what)
     oracle_alarm(s, n, what);
 }
 
-static void on_persist(struct sim *s, struct node *n, const struct effect *e)
+static void on_send(struct sim *s, struct node *n, const struct effect *e)
 {
-    oracle_written(s, n, e->u.persist.vote, e->u.persist.votes, e->u.persist.reason);
-    disk_write(s, n, e);
-    if (e->u.persist.proposing) {
-        sim_tell(s, "%d: writes that it will propose in turn %llu", n->member,
-                 (unsigned long long)e->u.persist.proposing_turn);
+    const struct message *m = e->u.send.message;
+    oracle_asks(s, n, e);
+    if (m->kind == MSG_PROPOSAL && m->u.proposal.head.header.leader == n->member) {
+        sim_tell(s, "%d: proposes %llu (%02x%02x) to %d", n->member,
+                 (unsigned long long)m->u.proposal.head.header.slot, m->u.proposal.head.hash.b[0],
+                 m->u.proposal.head.hash.b[1], e->u.send.to);
     }
-    sim_trace(s, e->u.persist.sequence, e->u.persist.votes);
 }
 
 static void on_effect(struct sim *s, struct node *n, const struct effect *e)
 {
     switch ((int)e->kind) {
     case EFFECT_PERSIST:
-        on_persist(s, n, e);
+        oracle_written(s, n, e->u.persist.vote, e->u.persist.votes, e->u.persist.reason);
         break;
     case EFFECT_SEND:
-        node_send(s, n, e);
+        on_send(s, n, e);
         break;
     case EFFECT_BUILD:
         client_build(s, n, e);
@@ -136,27 +137,88 @@ static void want_tick(struct sim *s, struct node *n)
         s, (struct sim_event){.at = at, .kind = SIM_TICK, .to = (int8_t)n->index, .life = n->life});
 }
 
+static bool before(void *node, struct event *e)
+{
+    struct node *n = node;
+    struct sim *s = n->sim;
+    if (s->end != SIM_PASS) {
+        return false;
+    }
+    oracle_told(s, n, e);
+    e->now_us = clock_local(s, n);
+    e->wall_ms = clock_wall_ms(s, n);
+    s->steps++;
+    return true;
+}
+
+static void between(void *node, const struct event *e, const struct effects *out)
+{
+    const struct node *n = node;
+    sim_trace(n->sim, n->sim->now ^ (uint64_t)e->kind << 56, (uint64_t)n->index << 32 | out->n);
+}
+
+static bool effect(void *node, const struct effect *e)
+{
+    struct node *n = node;
+    struct sim *s = n->sim;
+    if (s->end != SIM_PASS) {
+        return false;
+    }
+    if (n->crash_after > 0 && --n->crash_after == 0) {
+        account_mark(s->account, MARK_CRASH_IN_STEP);
+        sim_tell(s, "%d: dies in the middle of a step", n->member);
+        node_crash(s, n, LOSE_SOME);
+        return false;
+    }
+    on_effect(s, n, e);
+    return true;
+}
+
+static void after(void *node)
+{
+    struct node *n = node;
+    oracle_asked(n->sim, n);
+    want_tick(n->sim, n);
+}
+
+static void flush(void *node)
+{
+    (void)node; /* links carry what is posted at once */
+}
+
+static void trouble(void *node, const char *what)
+{
+    struct node *n = node;
+    sim_fail(n->sim, SIM_INVARIANT, "member %d: %s", n->member, what);
+}
+
+static void open_steps(struct sim *s, struct node *n)
+{
+    const struct steps_world world = {.ctx = n,
+                                      .before = before,
+                                      .between = between,
+                                      .effect = effect,
+                                      .after = after,
+                                      .body = node_own_body,
+                                      .send = node_send,
+                                      .flush = flush,
+                                      .submit = disk_submit,
+                                      .poll = disk_poll,
+                                      .stored = disk_stored,
+                                      .failed = disk_failed,
+                                      .trouble = trouble};
+    n->steps.core = n->core;
+    n->steps.effects = s->effects;
+    if (steps_open(&n->steps, &world, s->epoch.epoch, n->member, n->disk.journal) != OK) {
+        abort();
+    }
+}
+
 void node_step(struct sim *s, struct node *n, const struct event *ev)
 {
-    if (s->end != SIM_PASS || n->core == NULL) {
-        return;
+    if (s->end == SIM_PASS && n->core != NULL) {
+        steps_give(&n->steps, *ev);
     }
-    struct event e = *ev;
-    e.now_us = clock_local(s, n);
-    e.wall_ms = clock_wall_ms(s, n);
-    s->steps++;
-    core_step(n->core, &e, s->effects);
-    sim_trace(s, s->now ^ (uint64_t)ev->kind << 56, (uint64_t)n->index << 32 | s->effects->n);
-    for (uint32_t i = 0; i < s->effects->n && s->end == SIM_PASS; i++) {
-        if (n->crash_after > 0 && --n->crash_after == 0) {
-            account_mark(s->account, MARK_CRASH_IN_STEP);
-            sim_tell(s, "%d: dies in the middle of a step", n->member);
-            node_crash(s, n, LOSE_SOME);
-            return;
-        }
-        on_effect(s, n, &s->effects->effect[i]);
-    }
-    want_tick(s, n);
 }
 
 /* ---- what happens to it -----------------------------------------------------------------------
@@ -213,6 +275,7 @@ void node_beat(struct sim *s, struct node *n)
                .at = s->now + BEAT_US, .kind = SIM_BEAT, .to = (int8_t)n->index, .life = n->life});
     node_health(s, n);
     node_sync(s, n);
+    users_retell(s, n);
     for (uint32_t i = 0; i < s->nodes; i++) {
         if (s->node[i].member != n->member && s->link[n->index][i].up) {
             links_latency(s, n, &s->node[i]);
@@ -278,6 +341,7 @@ void node_boot(struct sim *s, struct node *n)
             return;
         }
         disk_restore(s, n);
+        open_steps(s, n);
         oracle_restarted(s, n);
         core_start(n->core, clock_local(s, n), s->effects);
         users_boot(s, n);
@@ -299,7 +363,8 @@ void node_crash(struct sim *s, struct node *n, enum disk_loss loss)
     n->core = NULL;
     n->life++;
     users_crash(s, n);
-    node_drop_gated(s, n);
+    steps_close(&n->steps);
+    oracle_died(s, n);
     disk_stop(s, n, loss);
     if (loss == LOSE_LITTLE) {
         links_broken(s, n);

@@ -13,86 +13,36 @@ static const uint8_t body_bytes[BODY_BYTES];
 /* ---- leaving ----------------------------------------------------------------------------------
  */
 
-static void leave(struct sim *s, struct node *n, int to, struct frame *f)
+void node_send(void *node, int to, const struct message *m)
 {
-    const struct message *m = frame_message(s, f);
-    if (m == NULL) {
+    struct node *n = node;
+    struct sim *s = n->sim;
+    struct frame *f = frame_of(s, m);
+    const struct message *read = frame_message(s, f);
+    if (read == NULL) {
         sim_fail(s, SIM_INVARIANT, "member %d sends what does not decode", n->member);
-        return;
-    }
-    sim_trace(s, f->digest, (uint64_t)(int64_t)to);
-    oracle_leaves(s, n, m, 0);
-    if (!sim_lies(s, n->member) || !liars_tap(s, n, to, f)) {
-        links_post(s, n, to, f);
-    }
-}
-
-static void hold(struct sim *s, struct node *n, int to, uint64_t gate, struct frame *f)
-{
-    struct gated *g = malloc(sizeof *g);
-    if (g == NULL) {
-        abort();
-    }
-    *g = (struct gated){f, gate, to, NULL};
-    f->refs++;
-    struct gated **end = &s->gated[n->index];
-    while (*end != NULL) {
-        end = &(*end)->next;
-    }
-    *end = g;
-}
-
-static void send_frame(struct sim *s, struct node *n, int to, uint64_t gate, struct frame *f)
-{
-    if (gate > disk_persisted(n)) {
-        hold(s, n, to, gate, f);
     } else {
-        leave(s, n, to, f);
+        sim_trace(s, f->digest, (uint64_t)(int64_t)to);
+        oracle_sends(s, n, to, m);
+        oracle_leaves(s, n, read);
+        if (!sim_lies(s, n->member) || !liars_tap(s, n, to, f)) {
+            links_post(s, n, to, f);
+        }
     }
     frame_drop(s, f);
 }
 
-void node_release(struct sim *s, struct node *n)
+struct bytes node_own_body(void *node, const struct block_head *head)
 {
-    uint64_t persisted = disk_persisted(n);
-    while (s->gated[n->index] != NULL && s->gated[n->index]->gate <= persisted) {
-        struct gated *g = s->gated[n->index];
-        s->gated[n->index] = g->next;
-        leave(s, n, g->to, g->frame);
-        frame_drop(s, g->frame);
-        free(g);
+    struct node *n = node;
+    struct sim *s = n->sim;
+    uint32_t b = world_add(s, head);
+    if (world_empty(&s->block[b])) {
+        return bytes_of(NULL, 0);
     }
-}
-
-void node_drop_gated(struct sim *s, struct node *n)
-{
-    while (s->gated[n->index] != NULL) {
-        struct gated *g = s->gated[n->index];
-        s->gated[n->index] = g->next;
-        frame_drop(s, g->frame);
-        free(g);
-    }
-}
-
-/* A proposal leaves without its body, which follows under the same gate. */
-void node_send(struct sim *s, struct node *n, const struct effect *e)
-{
-    const struct message *m = e->u.send.message;
-    send_frame(s, n, e->u.send.to, e->u.send.gate, frame_of(s, m));
-    if (m->kind != MSG_PROPOSAL || m->u.proposal.head.header.leader != n->member) {
-        return;
-    }
-    uint32_t b = world_add(s, &m->u.proposal.head);
-    sim_tell(s, "%d: proposes %llu (%02x%02x) to %d", n->member,
-             (unsigned long long)m->u.proposal.head.header.slot, m->u.proposal.head.hash.b[0],
-             m->u.proposal.head.hash.b[1], e->u.send.to);
-    if (!world_empty(&s->block[b])) {
-        disk_body(s, n, b);
-        struct message body = {.kind = MSG_BODY};
-        body.u.body.block = m->u.proposal.head.hash;
-        body.u.body.body = bytes_of(body_bytes, BODY_BYTES);
-        send_frame(s, n, e->u.send.to, e->u.send.gate, frame_of(s, &body));
-    }
+    disk_body(s, n, b);
+    oracle_asks_body(s, n, &head->hash);
+    return bytes_of(body_bytes, BODY_BYTES);
 }
 
 static void tell(struct sim *s, struct node *n, struct node *to, const struct message *m)

@@ -36,6 +36,7 @@ void oracle_reset(struct sim *s)
     }
     memset(o->node, 0, sizeof o->node);
     for (int i = 0; i < SIM_NODES; i++) {
+        oracle_died(s, &s->node[i]);
         o->node[i].block = NO_BLOCK;
     }
     o->top = o->top_height = o->top_final = 0;

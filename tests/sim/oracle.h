@@ -8,7 +8,20 @@
 /* Kinds of votes as indices. */
 enum { ORACLE_NOTARIZE, ORACLE_SKIP, ORACLE_FINALIZE, ORACLE_KINDS };
 
+/* A message that the core asked for behind a write that was not durable then. */
+struct awaited {
+    uint64_t gate, mark;
+    int to, kind;
+};
+
+enum { AWAITED = 1024 };
+
 struct oracle {
+    struct {
+        struct awaited wait[AWAITED]; /* a ring, in the order of asking */
+        uint32_t at, n;
+        const struct effect *now; /* being carried out */
+    } order[SIM_NODES];
     /* By kind, member and slot: 0 nothing, else a tag of the block signed. */
     uint64_t tag[ORACLE_KINDS][SIM_MEMBERS][SIM_SLOTS];
     uint8_t durable[ORACLE_KINDS][SIM_SLOTS]; /* masks of members */

@@ -199,12 +199,11 @@ static void own_in_certificates(struct sim *s, struct node *n, const struct bund
     }
 }
 
-void oracle_leaves(struct sim *s, struct node *n, const struct message *m, uint64_t gate)
+void oracle_leaves(struct sim *s, struct node *n, const struct message *m)
 {
     const struct bundle *b = m->kind == MSG_PROPOSAL ? &m->u.proposal.justification
                              : m->kind == MSG_BUNDLE || m->kind == MSG_VOTES ? &m->u.bundle
                                                                              : NULL;
-    (void)gate;
     if (b == NULL || oracle_liar(s, n->member)) {
         return;
     }

@@ -170,7 +170,7 @@ static void describe(struct sim *s)
                  (unsigned long long)v.final_slot, (unsigned long long)v.notarized_slot,
                  (unsigned long long)v.executed_slot, (unsigned long long)v.highest_signed,
                  v.amnesiac ? " amnesiac" : "", v.stopped ? " stopped" : "", v.not_ready, v.heard,
-                 (unsigned long long)n->disk.written, (unsigned long long)disk_persisted(n),
+                 (unsigned long long)n->disk.written, (unsigned long long)n->disk.journal,
                  skip_reason_name(v.stall_reason));
     }
 }

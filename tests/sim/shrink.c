@@ -66,6 +66,7 @@ static void fewer_lies(struct shrinking *k)
             p = k->best;
             if ((*words[w] >> bit & 1) != 0) {
                 *words[w] &= ~(1u << bit);
+                p.twins &= p.liars; /* a twin that is no liar breaks the rules by itself */
                 (void)still(k, &p);
             }
         }

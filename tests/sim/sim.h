@@ -8,6 +8,7 @@
 
 #include "consensus/consensus.h"
 #include "proto/record.h"
+#include "sequencer/steps/steps.h"
 #include "tests/sim/account.h"
 #include "tests/sim/dice.h"
 #include "tests/sim/media.h"
@@ -75,8 +76,9 @@ struct disk {
     bool made, made_anew;   /* the next start makes a new one, for a key that is a member already */
     bool unsure;            /* replaced or flipped since the room was closed */
     bool own_amnesia, copy_amnesia; /* it may find that it has lost its journal */
+    bool broken, heard; /* a completion failed; the core was told */
     bool doomed; /* the power fails in the middle of its next write */
-    bool poked, told, back; /* a turn is asked for; EVENT_WRITE_FAILED was given; it writes again */
+    bool poked, told, back; /* a turn is asked for; a write has failed; it writes again */
     uint64_t busy_us, due_us;
     uint64_t tidied; /* the journal was pruned up to this slot */
     struct disk_step *step; /* as the core gave them */
@@ -93,6 +95,8 @@ struct disk {
 
 struct node {
     struct core *core;
+    struct steps steps; /* the node's own order of writes and messages (sequencer/steps) */
+    struct sim *sim;    /* for what it calls */
     void *memory;
     size_t memory_size;
     int member, index;
@@ -167,13 +171,6 @@ struct sim_event {
     int8_t to, from;
 };
 
-struct gated {
-    struct frame *frame;
-    uint64_t gate;
-    int to;
-    struct gated *next;
-};
-
 enum sim_end {
     SIM_PASS = 0,
     SIM_SAFETY = 10,
@@ -199,7 +196,6 @@ struct sim {
     uint32_t nodes;
     struct node node[SIM_NODES];
     struct link link[SIM_NODES][SIM_NODES];
-    struct gated *gated[SIM_NODES];
     struct sim_event *heap;
     uint32_t events, heap_cap;
     struct sim_event *held; /* of nodes that stand still */
@@ -289,7 +285,10 @@ void disk_begin(struct sim *s, struct node *n); /* something happens to its room
 void disk_turn(struct sim *s, struct node *n);
 void disk_done(struct sim *s, struct node *n);
 void disk_doom(struct sim *s, struct node *n);
-void disk_write(struct sim *s, struct node *n, const struct effect *e);
+enum err disk_submit(void *node, const struct journal_step *step, bool sync) MUST_USE;
+bool disk_poll(void *node, struct storage_done *done);
+void disk_stored(void *node, uint64_t token, enum err err);
+void disk_failed(void *node, enum err err);
 void disk_block(struct sim *s, struct node *n, uint32_t block);
 void disk_body(struct sim *s, struct node *n, uint32_t block);
 void disk_final(struct sim *s, struct node *n, const struct effect *e);
@@ -298,7 +297,6 @@ void disk_pool(struct sim *s, struct node *n, const struct hash *tx, struct byte
                uint64_t token);
 struct disk_head *disk_head(struct node *n); /* a new one, durable with the next step */
 const struct disk_head *disk_last_head(const struct node *n);
-uint64_t disk_persisted(const struct node *n);
 void disk_free_step(struct disk_step *t);
 struct disk_step *disk_append(struct disk *d, uint32_t votes, uint32_t certs);
 void disk_fails(struct sim *s, struct node *n, bool begin);
@@ -340,12 +338,11 @@ void node_step(struct sim *s, struct node *n, const struct event *ev);
 void node_tick(struct sim *s, struct node *n, uint64_t at);
 void node_health(struct sim *s, struct node *n);
 void node_beat(struct sim *s, struct node *n);
-void node_release(struct sim *s, struct node *n);
 void node_resume(struct sim *s, struct node *n);
 void node_body(struct sim *s, struct node *n, uint32_t block);
 void node_frame(struct sim *s, struct node *n, struct node *from, struct frame *f);
-void node_send(struct sim *s, struct node *n, const struct effect *e);
-void node_drop_gated(struct sim *s, struct node *n);
+void node_send(void *node, int to, const struct message *m);
+struct bytes node_own_body(void *node, const struct block_head *head);
 void node_sync(struct sim *s, struct node *n);
 void node_fetch(struct sim *s, struct node *n, const struct effect *e);
 
@@ -354,7 +351,7 @@ void node_fetch(struct sim *s, struct node *n, const struct effect *e);
 void harm_begin(struct sim *s, const struct harm *h);
 void harm_end(struct sim *s, const struct harm *h);
 
-/* ---- oracle.c, oracle_votes.c -------------------------------------------------------------------
+/* ---- oracle.c, oracle_votes.c, oracle_order.c ---------------------------------------------------
  */
 struct oracle *oracle_new(void);
 void oracle_free(struct oracle *o);
@@ -363,7 +360,14 @@ void oracle_written(struct sim *s, struct node *n, const struct vote *vote, uint
                     const int *reason);
 void oracle_forget(struct sim *s, struct node *n, const struct vote *v);
 void oracle_durable(struct sim *s, struct node *n, const struct vote *v, bool durable);
-void oracle_leaves(struct sim *s, struct node *n, const struct message *m, uint64_t gate);
+void oracle_leaves(struct sim *s, struct node *n, const struct message *m);
+/* What the core asks for, in its order; a body that follows a proposal; what really happens. */
+void oracle_asks(struct sim *s, struct node *n, const struct effect *e);
+void oracle_asks_body(struct sim *s, struct node *n, const struct hash *block);
+void oracle_asked(struct sim *s, struct node *n); /* the step is over */
+void oracle_sends(struct sim *s, struct node *n, int to, const struct message *m);
+void oracle_told(struct sim *s, struct node *n, const struct event *e);
+void oracle_died(struct sim *s, struct node *n);
 void oracle_final(struct sim *s, struct node *n, const struct effect *e);
 void oracle_skipped(struct sim *s, struct node *n, const struct effect *e);
 void oracle_blames(struct sim *s, struct node *n, int member, const char *what);

@@ -255,6 +255,48 @@ void users_message(struct sim *s, struct node *n, struct node *from, const struc
     }
 }
 
+static struct node *retell_whom(struct sim *s, struct node *n)
+{
+    for (uint32_t k = 1; k <= s->nodes; k++) {
+        struct node *to = &s->node[(s->users->node[n->index].retold + k) % s->nodes];
+        if (to->member != n->member && s->link[n->index][to->index].up) {
+            return to;
+        }
+    }
+    return NULL;
+}
+
+/* As intake_retell in sequencer/node. */
+void users_retell(struct sim *s, struct node *n)
+{
+    struct mempool_entry old[LIMIT_INTAKE_RETOLD];
+    struct bytes tx[LIMIT_INTAKE_RETOLD];
+    struct users *u = s->users;
+    struct node *to = retell_whom(s, n);
+    if (u->node[n->index].pool == NULL || to == NULL ||
+        s->now < u->node[n->index].retold_us + SECOND) {
+        return;
+    }
+    u->node[n->index].retold_us = s->now;
+    u->node[n->index].retold = (uint32_t)to->index;
+    uint64_t now_s = s->now / SECOND;
+    uint32_t count = now_s < RETELL_S ? 0
+                                      : mempool_oldest(u->node[n->index].pool, now_s - RETELL_S,
+                                                       old, LIMIT_INTAKE_RETOLD);
+    for (uint32_t i = 0; i < count; i++) {
+        tx[i] = old[i].raw;
+    }
+    if (count > 0) {
+        struct message m = {.kind = MSG_TXS};
+        m.u.txs.tx = tx;
+        m.u.txs.txs = count;
+        struct frame *f = frame_of(s, &m);
+        account_mark(s->account, MARK_RETOLD);
+        links_post_node(s, n, to, f);
+        frame_drop(s, f);
+    }
+}
+
 /* ---- users ------------------------------------------------------------------------------------
  */
 

@@ -12,6 +12,8 @@ void users_reset(struct sim *s);
 /* A moment of the users: new transactions, and old ones again. */
 void users_beat(struct sim *s);
 
+/* Tells another one what is old in this node's pool. */
+void users_retell(struct sim *s, struct node *n);
 void users_boot(struct sim *s, struct node *n);
 void users_crash(struct sim *s, struct node *n);
 void users_stored(struct sim *s, struct node *n, uint64_t tx);

@@ -5,7 +5,7 @@
 #include "sequencer/mempool/mempool.h"
 #include "tests/sim/users.h"
 
-enum { USERS = 6, USER_TXS = 2048, BODIES = 16384, BODY_MOST = 16, AGAIN_US = 500 * MS, RAW = 16 };
+enum { USERS = 6, USER_TXS = 2048, BODIES = 16384, BODY_MOST = 16, AGAIN_US = 500 * MS, RETELL_S = 5, RAW = 16 };
 
 struct user_tx {
     struct hash hash;
@@ -49,6 +49,8 @@ struct users {
         struct sim *s;
         struct mempool *pool;
         uint64_t nonce[USERS];
+        uint64_t retold_us; /* when it last told what is old there, */
+        uint32_t retold;    /* and to which node */
     } node[SIM_NODES];
 };
 

@@ -450,8 +450,9 @@ static void what_is_not_for_the_core(void **state)
 {
     (void)state;
     static const int nobody[] = {-1, 3, 4};
-    static const enum message_kind others[] = {MSG_BODY, MSG_FETCH,  MSG_RANGE,
-                                               MSG_TXS,  MSG_TX_ACK, MSG_KIND_COUNT};
+    static const enum message_kind others[] = {MSG_BODY,   MSG_FETCH,  MSG_RANGE,
+                                               MSG_TXS,    MSG_TX_ACK, MSG_INTENT,
+                                               MSG_INTENT_ACK, MSG_KIND_COUNT};
     struct certificate c = core_run_certificate(&r, VOTE_SKIP, 1, one);
     struct message m = {.kind = MSG_BUNDLE, .u.bundle = {.cert = &c, .certs = 1}};
     struct event tick = {.kind = EVENT_TICK, .peer = -1};

@@ -105,6 +105,8 @@ static struct message message_of(enum message_kind kind)
     } else if (kind == MSG_BLOCKS) {
         m.u.blocks.block = block;
         m.u.blocks.blocks = 1;
+    } else if (kind == MSG_INTENT) {
+        m.u.intent.intent = bytes_of("intent", 6);
     }
     return m;
 }
@@ -117,7 +119,8 @@ static void test_every_lane(void **state)
     net_open_all(net);
     net_until_connected(net);
     struct message all[LANE_COUNT] = {net_status(3), message_of(MSG_PROPOSAL), net_body(body, 2),
-                                      message_of(MSG_TXS), message_of(MSG_BLOCKS)};
+                                      message_of(MSG_TXS), message_of(MSG_BLOCKS),
+                                      message_of(MSG_INTENT)};
     for (int i = LANE_COUNT - 1; i >= 0; i--) { /* the least urgent first */
         send_ok(net, 2, -1, &all[i]);
     }

@@ -226,6 +226,14 @@ static void fill_kind(struct sample *s, struct message *m)
     case MSG_NOTICES:
         fill_notices(s, m);
         break;
+    case MSG_INTENT:
+        m->u.intent.intent = bytes_of(s->bytes, 1 + sample_below(s, 300));
+        m->u.intent.answer = sample_below(s, 2) != 0;
+        break;
+    case MSG_INTENT_ACK:
+        m->u.intent_ack.segment = any_number(s);
+        sample_fill(s, m->u.intent_ack.intent.b, sizeof m->u.intent_ack.intent.b);
+        break;
     }
 }
 
@@ -377,6 +385,12 @@ static bool same_kind(const struct message *a, const struct message *b)
                a->u.own_votes_ask.above_slot == b->u.own_votes_ask.above_slot;
     case MSG_NOTICES:
         return same_notices(a, b);
+    case MSG_INTENT:
+        return bytes_equal(a->u.intent.intent, b->u.intent.intent) &&
+               a->u.intent.answer == b->u.intent.answer;
+    case MSG_INTENT_ACK:
+        return a->u.intent_ack.segment == b->u.intent_ack.segment &&
+               hash_equal(&a->u.intent_ack.intent, &b->u.intent_ack.intent);
     case MSG_KIND_COUNT:
         break;
     }

@@ -500,6 +500,29 @@ static void test_walk(void **state)
     assert_int_equal(w->dropped, 3); /* it stops when told */
 }
 
+/* Oldest first, those that can run, up to a second and a number. */
+static void test_oldest(void **state)
+{
+    struct world *w = *state;
+    struct mempool_entry old[4];
+    struct hash hash[4];
+    for (uint32_t i = 0; i < 4; i++) {
+        w->now_s = 10 + i;
+        add_tip(w, i, i == 1 ? 7 : 0, 100 + i, 3000000000); /* the second one waits for others */
+        hash[i] = last_hash(w);
+    }
+    assert_int_equal(mempool_oldest(w->p, 9, old, 4), 0);
+    assert_int_equal(mempool_oldest(w->p, 12, old, 4), 2);
+    assert_true(hash_equal(&old[0].hash, &hash[0]));
+    assert_true(hash_equal(&old[1].hash, &hash[2]));
+    assert_true(old[1].executable && old[1].raw.n > 0);
+    assert_int_equal(mempool_oldest(w->p, 13, old, 4), 3);
+    assert_int_equal(mempool_oldest(w->p, 13, old, 1), 1);
+    mempool_remove(w->p, &hash[0]);
+    assert_int_equal(mempool_oldest(w->p, 13, old, 1), 1);
+    assert_true(hash_equal(&old[0].hash, &hash[2]));
+}
+
 /* Bytes fill the pool before numbers do: 512 transactions of 128 KiB. */
 static void test_full_pool(void **state)
 {
@@ -571,6 +594,7 @@ int main(void)
         TEST(test_sweep),
         TEST(test_remove),
         TEST(test_walk),
+        TEST(test_oldest),
         TEST(test_full_pool),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,8 @@
 #include <cmocka.h>
 
 #include "node_kit.h"
+#include "proto/body.h"
+#include "proto/keccak.h"
 #include "sequencer/node/genesis_file.h"
 #include "sequencer/node/parts.h"
 
@@ -90,7 +92,7 @@ static void open_node(struct world *w)
     assert_non_null(n->metrics);
     w->balance = u256_from_u64(UINT64_MAX);
     open_pool(w);
-    n->driver.held_end = &n->driver.held;
+    assert_int_equal(driver_steps(n), OK);
     intake_open(n);
 }
 
@@ -114,6 +116,7 @@ static int teardown(void **state)
         uv_run(&n->loop, UV_RUN_ONCE);
     }
     intake_close(n);
+    steps_close(&n->driver.steps);
     storage_close(n->storage);
     uv_close((uv_handle_t *)&n->storage_wake, NULL);
     uv_run(&n->loop, UV_RUN_DEFAULT);
@@ -238,6 +241,83 @@ static void a_peers_repetition_is_answered_without_a_check(void **state)
     assert_true(address_equal(&in->admitted.first->sender, &e.sender));
     settle(w);
     assert_int_equal(pool_count(w), 1);
+}
+
+/* A block of these transactions, whose body has just come. */
+static struct block_entry *block_arrives(struct world *w, const struct bytes *raw, uint32_t n)
+{
+    uint8_t body[8 * RAW];
+    size_t size = body_size(raw, n);
+    assert_true(size <= sizeof body);
+    body_write(body, raw, n);
+    struct block_head h = {
+        .header = {.chain_id = w->n->epoch.chain_id, .slot = 1, .body_len = (uint32_t)size}};
+    h.header.genesis = w->n->epoch.genesis;
+    h.header.body_root = keccak256(body, size);
+    h.hash = header_hash(&h.header);
+    assert_non_null(blocks_put_head(w->n, &h));
+    body_arrived(w->n, &h.hash, bytes_of(body, size));
+    struct block_entry *e = blocks_find(w->n, &h.hash);
+    while (e->body_state == ENTRY_CHECKING) {
+        uv_run(&w->n->loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(e->body_state, ENTRY_GOOD);
+    return e;
+}
+
+/* A sender that nobody could have recovered shows that nobody did. */
+static void a_sender_is_recovered_once(void **state)
+{
+    enum { BLOCK = INLINE_TXS + 3 };
+    struct world *w = *state;
+    struct node *n = w->n;
+    uint8_t copy[BLOCK][RAW];
+    struct bytes raw[BLOCK];
+    const struct address planted = {{0xaa}};
+    struct address sender;
+    uint64_t nonce;
+    for (uint32_t i = 0; i < BLOCK; i++) {
+        transfer(w, 7, i);
+        memcpy(copy[i], w->raw, w->raw_n);
+        raw[i] = bytes_of(copy[i], w->raw_n);
+    }
+    struct hash first = keccak256(raw[0].p, raw[0].n);
+    struct hash last = keccak256(raw[BLOCK - 1].p, raw[BLOCK - 1].n);
+    senders_put(n, &first, &planted, 0);
+    n->executes.busy = 1; /* nothing is executed here */
+    const struct block_entry *e = block_arrives(w, raw, BLOCK);
+    assert_true(address_equal(&e->tx[0].sender, &planted));
+    assert_true(senders_get(n, &last, &sender, &nonce)); /* by a worker, for the block */
+    assert_true(address_equal(&sender, &e->tx[BLOCK - 1].sender));
+    assert_false(address_equal(&sender, &planted));
+    assert_int_equal(nonce, BLOCK - 1);
+    senders_put(n, &last, &planted, nonce);
+    w->nonce = BLOCK - 1;
+    from_peer(w); /* w->raw is the last one */
+    settle(w);
+    struct mempool_entry held;
+    assert_true(mempool_get(n->mempool, &last, &held));
+    assert_true(address_equal(&held.sender, &planted));
+    blocks_close(n);
+}
+
+static void what_is_not_recovered_is_not_known(void **state)
+{
+    struct world *w = *state;
+    struct address sender;
+    uint64_t nonce;
+    transfer(w, 1, 0);
+    struct hash good = keccak256(w->raw, w->raw_n);
+    assert_false(senders_get(w->n, &good, &sender, &nonce));
+    from_peer(w);
+    settle(w);
+    assert_true(senders_get(w->n, &good, &sender, &nonce));
+    transfer(w, 1, 1);
+    memset(w->raw + w->raw_n - 32, 0xff, 32); /* s above half the order */
+    struct hash bad = keccak256(w->raw, w->raw_n);
+    from_peer(w);
+    settle(w);
+    assert_false(senders_get(w->n, &bad, &sender, &nonce));
 }
 
 static void junk(struct world *w, uint32_t i)
@@ -491,6 +571,73 @@ static void pressure_is_heeded(void **state)
     build_close(n);
 }
 
+/* ---- the end: workers come back to a node whose disk and ledger are gone ---------------------- */
+
+static void close_under_way(struct world *w)
+{
+    w->n->driver.closed = true;
+    storage_close(w->n->storage);
+    w->n->storage = NULL;
+}
+
+static void what_workers_bring_back_at_the_end_is_given_back(void **state)
+{
+    struct world *w = *state;
+    for (uint8_t sender = 1; sender <= 2 * SLICE; sender++) {
+        transfer(w, sender, 0);
+        submit(w);
+    }
+    intake_turn(w->n);
+    assert_true(w->n->intake.working >= SLICE);
+    uint32_t working = w->n->intake.working;
+    close_under_way(w);
+    while (w->n->intake.working > 0) {
+        uv_run(&w->n->loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(w->answer.n, working);
+    assert_string_equal(w->answer.text, "node is stopping");
+    assert_int_equal(pool_count(w), 0);
+    assert_int_equal(w->n->intake.admitted.n, 0);
+}
+
+static struct block_entry *body_of_many(struct world *w)
+{
+    uint8_t raw[SLICE][RAW];
+    struct bytes tx[SLICE];
+    uint8_t body[SLICE * (RAW + 8)];
+    for (uint8_t i = 0; i < SLICE; i++) {
+        transfer(w, (uint8_t)(i + 1), 0);
+        memcpy(raw[i], w->raw, w->raw_n);
+        tx[i] = bytes_of(raw[i], w->raw_n);
+    }
+    size_t n = body_size(tx, SLICE);
+    assert_true(n <= sizeof body);
+    body_write(body, tx, SLICE);
+    struct block_head h = {.header = {.chain_id = w->n->epoch.chain_id,
+                                      .slot = 1,
+                                      .body_len = (uint32_t)n,
+                                      .body_root = keccak256(body, n)}};
+    h.hash = header_hash(&h.header);
+    assert_non_null(blocks_put_head(w->n, &h));
+    body_arrived(w->n, &h.hash, bytes_of(body, n));
+    return blocks_find(w->n, &h.hash);
+}
+
+static void a_body_that_is_checked_at_the_end_is_dropped(void **state)
+{
+    struct world *w = *state;
+    struct block_entry *e = body_of_many(w);
+    assert_int_equal(e->body_state, ENTRY_CHECKING);
+    assert_true(e->pins > 0);
+    close_under_way(w);
+    while (e->pins > 0) {
+        uv_run(&w->n->loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(e->body_state, ENTRY_NONE);
+    assert_false(e->stored);
+    blocks_close(w->n);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -499,6 +646,8 @@ int main(void)
         TEST(acknowledged_when_two_of_four_hold_it),
         TEST(a_known_one_is_not_checked_again),
         TEST(a_peers_repetition_is_answered_without_a_check),
+        TEST(a_sender_is_recovered_once),
+        TEST(what_is_not_recovered_is_not_known),
         TEST(overload_is_refused_before_it_costs_anything),
         TEST(workers_get_only_what_keeps_them_busy),
         TEST(under_load_writes_are_gathered),
@@ -507,6 +656,8 @@ int main(void)
         TEST(pressure_is_heeded),
         TEST(what_is_stored_comes_back_on_a_younger_state),
         TEST(what_is_final_does_not_come_back),
+        TEST(what_workers_bring_back_at_the_end_is_given_back),
+        TEST(a_body_that_is_checked_at_the_end_is_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

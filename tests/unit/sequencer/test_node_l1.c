@@ -117,6 +117,27 @@ static void test_a_segment_stands_with_its_envelope(void **state)
     assert_int_equal(s.first_ms, 1700000000000);
 }
 
+/* By the files alone, and again where the L1 took back what it had. */
+static void test_what_is_sealed_and_not_safe(void **state)
+{
+    const struct folder *f = *state;
+    struct l1_backlog *b;
+    struct l1_standing is = {.backlog = 9};
+    assert_int_equal(l1_backlog_open(&b, f->dir), OK);
+    l1_backlog_look(b, FIRST - 1, &is);
+    assert_int_equal(is.backlog, 0);
+    write_both(f);
+    for (int i = 0; i < 2; i++) {
+        l1_backlog_look(b, FIRST - 1, &is);
+        assert_int_equal(is.backlog, 1);
+        assert_int_equal(is.backlog_bytes, f->segment.payload.n);
+        l1_backlog_look(b, FIRST + BLOCKS - 1, &is);
+        assert_int_equal(is.backlog, 0);
+        assert_int_equal(is.backlog_bytes, 0);
+    }
+    l1_backlog_close(b);
+}
+
 static void test_damage_is_no_segment(void **state)
 {
     const struct folder *f = *state;
@@ -217,6 +238,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_segment_stands_with_its_envelope, open_folder,
                                         close_folder),
+        cmocka_unit_test_setup_teardown(test_what_is_sealed_and_not_safe, open_folder, close_folder),
         cmocka_unit_test_setup_teardown(test_damage_is_no_segment, open_folder, close_folder),
         cmocka_unit_test_setup_teardown(test_as_calldata, open_folder, close_folder),
         cmocka_unit_test_setup_teardown(test_in_blobs, open_folder, close_folder),

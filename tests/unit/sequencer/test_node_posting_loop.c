@@ -138,7 +138,10 @@ static void failures_are_told_once(void **state)
     assert_int_equal(posting_layer(l->n), PRESSURE_LAYER_OK);
 }
 
-/* Blocks of years ago wait: the stage rises when that lasts, and falls when they are posted. */
+enum { OLD_MS = 7 * 3600000, LASTING_US = 11000000 };
+
+/* The chain is hours ahead of what waits: the stage rises when that lasts, and falls when it is
+ * posted. */
 static void pressure_rises_when_it_lasts(void **state)
 {
     struct loop_world *l = *state;
@@ -146,10 +149,11 @@ static void pressure_rises_when_it_lasts(void **state)
     assert_int_equal(open_posting(l), OK);
     grow_many(&l->w, 2);
     show_all(l);
+    l->n->finality.latest_ms += OLD_MS;
     turn(l);
     turn(l);
     assert_int_equal(p->stage, 0);
-    p->rising_us -= 11000000;
+    p->rising_us -= LASTING_US;
     turn(l);
     assert_int_equal(p->stage, 3);
     assert_true(posting_pressure(l->n).refuse);
@@ -159,6 +163,57 @@ static void pressure_rises_when_it_lasts(void **state)
     turn(l);
     assert_int_equal(p->safe.number, SEGMENT);
     assert_int_equal(p->stage, 0);
+}
+
+/* Its blocks are of years ago, and none of them is late. */
+static void who_catches_up_is_not_late(void **state)
+{
+    struct loop_world *l = *state;
+    struct poster *p = &l->n->poster;
+    assert_int_equal(open_posting(l), OK);
+    grow_many(&l->w, 2);
+    show_all(l);
+    turn(l);
+    turn(l);
+    assert_int_equal(p->rising_us, 0);
+    assert_int_equal(p->stage, 0);
+}
+
+/* Nothing can be posted: late from then on, though no block says since when. */
+static void a_failure_has_an_age(void **state)
+{
+    struct loop_world *l = *state;
+    struct poster *p = &l->n->poster;
+    assert_int_equal(open_posting(l), OK);
+    grow_many(&l->w, SEGMENT);
+    show_all(l);
+    layer_file_fail_after(p->files, 0);
+    turn(l);
+    assert_int_equal(p->err, ERR_IO);
+    p->oldest_ms = 0;
+    p->failed_us -= UINT64_C(1000000) * (LIMIT_UNSAFE_SLOW_S + 1);
+    turn(l);
+    p->rising_us -= LASTING_US;
+    turn(l);
+    assert_int_equal(p->stage, 1);
+}
+
+/* The L1 is followed from far behind: what was posted long ago is not known to be. */
+static void who_reads_the_l1_from_far_behind_is_not_late(void **state)
+{
+    struct loop_world *l = *state;
+    struct poster *p = &l->n->poster;
+    assert_int_equal(open_posting(l), OK);
+    grow_many(&l->w, 2);
+    show_all(l);
+    l->n->finality.latest_ms += OLD_MS;
+    p->on_l1.behind = true;
+    turn(l);
+    turn(l);
+    assert_int_equal(p->rising_us, 0);
+    p->on_l1.behind = false;
+    turn(l);
+    assert_int_not_equal(p->rising_us, 0);
 }
 
 static void heads_go_back_and_are_never_shown_above_latest(void **state)
@@ -204,6 +259,9 @@ int main(void)
         TEST(posted_in_turns),
         TEST(failures_are_told_once),
         TEST(pressure_rises_when_it_lasts),
+        TEST(who_catches_up_is_not_late),
+        TEST(a_failure_has_an_age),
+        TEST(who_reads_the_l1_from_far_behind_is_not_late),
         TEST(heads_go_back_and_are_never_shown_above_latest),
         TEST(another_history_is_refused),
     };

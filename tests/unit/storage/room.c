@@ -199,3 +199,23 @@ struct safety_record room_record(const struct room *r)
     safety_file_close(&f);
     return record;
 }
+
+void room_final(struct room *r, uint64_t slot)
+{
+    struct header h = {.epoch = 3, .slot = slot, .height = slot};
+    struct certificate c = {.kind = VOTE_FINALIZE, .epoch = 3, .slot = slot, .signers = 1};
+    memset(c.block.b, (int)(slot % 251) + 1, sizeof c.block.b);
+    memset(c.signature[0].b, 1, sizeof c.signature[0].b);
+    c.signature[0].b[64] = 27;
+    const struct storage_final f = {c.block, &h, &c, bytes_of(NULL, 0)};
+    assert_int_equal(storage_submit_final(r->s, &f), OK);
+}
+
+void room_settle(struct room *r)
+{
+    assert_int_equal(storage_submit_puts(r->s, NULL, 0, true, 77), OK);
+    struct storage_done done = room_wait(r->s);
+    assert_int_equal(done.what, STORAGE_DONE_TOKEN);
+    assert_int_equal(done.value, 77);
+    assert_int_equal(done.err, OK);
+}

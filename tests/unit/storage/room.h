@@ -52,6 +52,10 @@ enum err room_submit(struct room *r, uint64_t sequence, bool sync);
 struct storage_done room_wait(struct storage *s);
 /* Submits synced steps first … last and waits for them, all OK. */
 void room_steps(struct room *r, uint64_t first, uint64_t last);
+/* Submits a final block at (3, slot) with its own certificate; durable later. */
+void room_final(struct room *r, uint64_t slot);
+/* Waits until all that was submitted is durable; no other completion is owed. */
+void room_settle(struct room *r);
 /* Checks that the journal holds exactly these steps, each with its own vote. */
 void room_check_journal(struct room *r, uint64_t first, uint64_t last);
 

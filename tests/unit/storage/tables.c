@@ -27,15 +27,6 @@ static int teardown(void **state)
 }
 
 /* Waits until all that was submitted can be read. */
-static void settle(struct room *r)
-{
-    assert_int_equal(storage_submit_puts(r->s, NULL, 0, true, 77), OK);
-    struct storage_done done = room_wait(r->s);
-    assert_int_equal(done.what, STORAGE_DONE_TOKEN);
-    assert_int_equal(done.value, 77);
-    assert_int_equal(done.err, OK);
-}
-
 static void reopen(struct room *r)
 {
     room_close(r);
@@ -69,7 +60,7 @@ static void tables_are_apart(void **state)
     }
     put(r, TABLE_POOL, "gone", "x");
     put(r, TABLE_POOL, "gone", NULL);
-    settle(r);
+    room_settle(r);
     for (int round = 0; round < 2; round++) {
         for (int t = TABLE_STATE; t < TABLE_COUNT; t++) {
             char value[8];
@@ -104,7 +95,7 @@ static void walk_keeps_to_its_prefix(void **state)
     put(r, TABLE_STATE, "b1", "x");
     put(r, TABLE_STATE, "a", "x");
     put(r, TABLE_RECEIPTS, "a3", "x");
-    settle(r);
+    room_settle(r);
     struct seen some = {.stop_after = -1};
     assert_int_equal(storage_walk(r->s, TABLE_STATE, text("a"), see, &some), OK);
     assert_string_equal(some.keys, "a a1 a2 ");
@@ -161,10 +152,10 @@ static void block_parts_come_one_by_one(void **state)
     struct block body = {.body = text("body")};
 
     assert_int_equal(storage_submit_block(r->s, &hash, &body), OK);
-    settle(r);
+    room_settle(r);
     assert_int_equal(storage_get_block(r->s, &hash, &buf, &out), ERR_NOT_FOUND);
     assert_int_equal(storage_submit_block(r->s, &hash, &head), OK);
-    settle(r);
+    room_settle(r);
     for (int round = 0; round < 2; round++) {
         assert_int_equal(storage_get_block(r->s, &hash, &buf, &out), OK);
         assert_true(bytes_equal(out.body, text("body")));
@@ -177,7 +168,7 @@ static void block_parts_come_one_by_one(void **state)
     }
     struct hash other = hash_of(8);
     assert_int_equal(storage_submit_block(r->s, &other, &head), OK);
-    settle(r);
+    room_settle(r);
     assert_int_equal(storage_get_block(r->s, &other, &buf, &out), OK);
     assert_int_equal(out.body.n, 0);
     free(buf.p);
@@ -201,7 +192,7 @@ static void large_body(void **state)
         hash = hash_of(i);
         assert_int_equal(storage_submit_block(r->s, &hash, &b), OK);
     }
-    settle(r);
+    room_settle(r);
     for (uint64_t i = 1; i <= 8; i++) {
         hash = hash_of(i);
         assert_int_equal(storage_get_block(r->s, &hash, &buf, &out), OK);
@@ -274,12 +265,12 @@ static void final_chain(void **state)
     submit_final(r, 3, 1, 0, NULL, "bench3");
     submit_final(r, 4, 1, FLAG_EMPTY, &c4, "bench4");
     submit_final(r, 9, 2, 0, &c9, "bench9");
-    settle(r);
+    room_settle(r);
     check_chain(r);
     reopen(r);
     check_chain(r);
     submit_final(r, 4, 1, FLAG_EMPTY, &c4, "bench4"); /* an older one does not lower the tip */
-    settle(r);
+    room_settle(r);
     check_chain(r);
 }
 
@@ -293,7 +284,7 @@ static void uncovered_blocks_wait_for_their_certificate(void **state)
     struct certificate c = certificate_at(2, 5);
     submit_final(r, 3, 1, 0, NULL, "bench3");
     submit_final(r, 4, 2, 0, NULL, "bench4");
-    settle(r);
+    room_settle(r);
     assert_int_equal(storage_highest_final(r->s, &epoch, &slot, &h, NULL), ERR_NOT_FOUND);
     assert_int_equal(storage_final_above(r->s, 2, 0, &slot, &h), ERR_NOT_FOUND);
     reopen(r);
@@ -301,7 +292,7 @@ static void uncovered_blocks_wait_for_their_certificate(void **state)
     submit_final(r, 3, 1, 0, NULL, "bench3");
     submit_final(r, 4, 2, 0, NULL, "bench4");
     submit_final(r, 5, 3, 0, &c, "bench5");
-    settle(r);
+    room_settle(r);
     assert_int_equal(storage_final_above(r->s, 2, 0, &slot, &h), OK);
     assert_int_equal(slot, 3);
     assert_int_equal(storage_hash_by_height(r->s, 2, &h), OK);
@@ -311,26 +302,39 @@ static void uncovered_blocks_wait_for_their_certificate(void **state)
     assert_int_equal(c.slot, 5);
 }
 
+static void check_floor(struct room *r, uint64_t slot)
+{
+    uint64_t epoch = 0;
+    uint64_t got = 0;
+    storage_floor(r->s, &epoch, &got);
+    assert_int_equal(epoch, 3);
+    assert_int_equal(got, slot);
+}
+
 static void journal_round_trip_and_prune(void **state)
 {
     struct room *r = *state;
-    uint64_t epoch = 0;
-    uint64_t slot = 0;
     room_steps(r, 1, 600);
     room_check_journal(r, 1, 600);
-    assert_int_equal(storage_prune_journal(r->s, 3, 500), OK);
+    room_final(r, 500);
+    room_settle(r);
+    assert_int_equal(storage_prune_journal(r->s, 3, 510), OK); /* above what is final here */
+    room_check_journal(r, 1, 600); /* the floor is on its way */
+    check_floor(r, 500);
+    room_settle(r);
+    assert_int_equal(storage_prune_journal(r->s, 3, 510), OK);
     room_check_journal(r, 501, 600);
-    storage_floor(r->s, &epoch, &slot);
-    assert_int_equal(epoch, 3);
-    assert_int_equal(slot, 500);
     reopen(r);
     assert_int_equal(r->verdict, STORAGE_CLEAN);
     room_check_journal(r, 501, 600);
-    storage_floor(r->s, &epoch, &slot);
-    assert_int_equal(slot, 500);
+    check_floor(r, 500);
     room_steps(r, 601, 800);
+    room_final(r, 900);
+    room_settle(r);
     assert_int_equal(storage_prune_journal(r->s, 4, 0), OK); /* another epoch: all lies below */
-    room_check_journal(r, 800, 800);                         /* the last one always stays */
+    room_settle(r);
+    assert_int_equal(storage_prune_journal(r->s, 4, 0), OK);
+    room_check_journal(r, 800, 800); /* the last one always stays */
 }
 
 static bool note_marks(void *arg, const struct journal_step *step)
@@ -354,6 +358,10 @@ static void prune_keeps_two_proposing_marks(void **state)
     for (uint64_t n = 1; n <= 300; n++) {
         assert_int_equal(room_wait(r->s).err, OK);
     }
+    room_final(r, 1000);
+    room_settle(r);
+    assert_int_equal(storage_prune_journal(r->s, 3, 1000), OK);
+    room_settle(r);
     assert_int_equal(storage_prune_journal(r->s, 3, 1000), OK);
     uint64_t turns = 0;
     assert_int_equal(storage_walk_journal(r->s, note_marks, &turns), OK);

@@ -3,6 +3,8 @@
 #define _GNU_SOURCE
 #include "room.h"
 
+#include "storage/internal.h"
+
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -326,6 +328,92 @@ static void queue_is_bounded_in_bytes(void **state)
     free(body);
 }
 
+/* What is final here may be lost with power as long as it waits: its votes stay as long. */
+static void the_journal_is_pruned_by_what_is_durable(void **state)
+{
+    struct room *r = *state;
+    room_steps(r, 1, 300);
+    gate_let(gate.entered);
+    room_final(r, 200);
+    assert_int_equal(storage_prune_journal(r->s, 3, 200), OK);
+    assert_int_equal(storage_prune_journal(r->s, 3, 200), OK);
+    room_check_journal(r, 1, 300);
+    gate_let(INT_MAX);
+    room_settle(r);
+    assert_int_equal(storage_prune_journal(r->s, 3, 200), OK);
+    room_check_journal(r, 1, 300); /* now the floor is on its way */
+    room_settle(r);
+    assert_int_equal(storage_prune_journal(r->s, 3, 200), OK);
+    room_check_journal(r, 201, 300);
+}
+
+/* ---- an end while somebody waits for a flush -------------------------------------------------- */
+
+struct caller {
+    struct storage *s;
+    enum err e;
+};
+
+static void *call_retry(void *arg)
+{
+    struct caller *c = arg;
+    c->e = storage_retry(c->s);
+    return NULL;
+}
+
+static void *call_close(void *arg)
+{
+    struct caller *c = arg;
+    storage_close(c->s);
+    return NULL;
+}
+
+static void wait_for_flag(struct writer *w, const bool *flag)
+{
+    struct timespec pause = {0, 200000};
+    bool set = false;
+    for (int i = 0; i < 100000 && !set; i++) {
+        pthread_mutex_lock(&w->lock);
+        set = *flag;
+        pthread_mutex_unlock(&w->lock);
+        nanosleep(&pause, NULL);
+    }
+    assert_true(set);
+}
+
+static void join_within(pthread_t thread, time_t seconds)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += seconds;
+    assert_int_equal(pthread_timedjoin_np(thread, NULL, &until), 0);
+}
+
+/* The writer is in a write while both come, and finds nothing more to do than to answer. */
+static void an_end_answers_a_flush(void **state)
+{
+    struct room *r = *state;
+    struct caller retry = {r->s, ERR_INVARIANT};
+    struct caller end = {r->s, OK};
+    pthread_t flusher;
+    pthread_t closer;
+    gate_let(0);
+    assert_int_equal(room_submit(r, 1, true), OK);
+    gate_wait(1);
+    assert_int_equal(pthread_create(&flusher, NULL, call_retry, &retry), 0);
+    wait_for_flag(&r->s->writer, &r->s->writer.flush_asked);
+    assert_int_equal(pthread_create(&closer, NULL, call_close, &end), 0);
+    wait_for_flag(&r->s->writer, &r->s->writer.stop);
+    gate_let(INT_MAX);
+    join_within(flusher, 60);
+    join_within(closer, 60);
+    assert_int_equal(retry.e, OK);
+    r->s = NULL;
+    room_open(r, false);
+    assert_int_equal(r->verdict, STORAGE_CLEAN);
+    room_check_journal(r, 1, 1);
+}
+
 /* ---- a disk that is really full -------------------------------------------------------------- */
 
 enum { CHILD_OK = 17 };
@@ -420,7 +508,8 @@ int main(int argc, char **argv)
         WRITER(nothing_completes_after_a_failure), WRITER(failure_that_stays),
         WRITER(retry_without_a_failure_flushes), WRITER(crowded_before_full), WRITER(slow_disk),
         WRITER(queue_is_bounded),
-        WRITER(queue_is_bounded_in_bytes), WRITER(full_disk),
+        WRITER(queue_is_bounded_in_bytes), WRITER(an_end_answers_a_flush),
+        WRITER(the_journal_is_pruned_by_what_is_durable), WRITER(full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "proto/keccak.h"
 #include "sequencer/batcher/duty.h"
 
 enum { SELF = 1, NOW = 1000000, HEAD = 100, SIZE = 8 };
@@ -254,6 +255,24 @@ static void test_superseded(void **state)
     duty_free(b.d);
 }
 
+/* A member that signs one intent after the other for a segment takes no room from others. */
+static void test_changes_its_mind(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_bench(&b);
+    add(&b, 0, 0);
+    hear(&b, 0, 2, 3, NOW);
+    for (uint64_t i = 0; i < 2 * LIMIT_DUTY_INTENTS; i++) {
+        hear(&b, 0, 0, i, NOW + i);
+    }
+    assert_true(duty_intents(b.d) <= 5);
+    struct buffer e = intent(0, 2, 3, NOW);
+    assert_true(duty_holds(b.d, buffer_bytes(&e)));
+    buffer_free(&e);
+    duty_free(b.d);
+}
+
 /* With other compressed bytes only its owner can send it: it is given one takeover more. */
 static void test_foreign(void **state)
 {
@@ -291,10 +310,10 @@ static void test_shared_before_sent(void **state)
     struct duty_action a = need(&b, DUTY_SHARE);
     assert_int_equal(a.to, 0xf & ~(1u << SELF));
     assert_null(act(&b, DUTY_RELEASE));
-    duty_ack(b.d, 0, 0);
-    duty_ack(b.d, 0, 2);
+    duty_ack(b.d, 0, NULL, 0);
+    duty_ack(b.d, 0, NULL, 2);
     assert_null(act(&b, DUTY_RELEASE));
-    duty_ack(b.d, 0, 3); /* all that can be reached */
+    duty_ack(b.d, 0, NULL, 3); /* all that can be reached */
     assert_non_null(act(&b, DUTY_RELEASE));
     duty_released(b.d, 0);
     assert_null(act(&b, DUTY_RELEASE));
@@ -303,11 +322,53 @@ static void test_shared_before_sent(void **state)
     duty_free(b.d);
 }
 
+/* An intent that is a moment younger than the view waits as any; a clock set back is not waited for. */
+static void test_made_after_the_view(void **state)
+{
+    (void)state;
+    struct bench b;
+    open_bench(&b);
+    add(&b, 0, SELF);
+    struct buffer e = intent(0, SELF, 3, NOW + 5);
+    assert_int_equal(
+        duty_intent_add(b.d, buffer_bytes(&e), false, false, b.v.now_ms + 5, NULL), OK);
+    assert_non_null(act(&b, DUTY_SHARE));
+    assert_null(act(&b, DUTY_RELEASE));
+    b.v.now_ms -= 3600000;
+    assert_non_null(act(&b, DUTY_RELEASE));
+    buffer_free(&e);
+    duty_free(b.d);
+}
+
+/* What was acknowledged is the intent that is held, not one that it took the place of. */
+static void test_acknowledged_is_what_is_held(void **state)
+{
+    (void)state;
+    struct bench b = own(NOW);
+    struct buffer old = intent(0, SELF, 3, NOW - 1);
+    struct buffer now = intent(0, SELF, 3, NOW);
+    struct hash of_old = keccak256(old.p, old.n);
+    struct hash of_now = keccak256(now.p, now.n);
+    assert_true(duty_holds(b.d, buffer_bytes(&now)));
+    assert_false(duty_holds(b.d, buffer_bytes(&old)));
+    assert_false(duty_ack(b.d, 0, &of_old, 2));
+    assert_false(duty_ack(b.d, 0, &of_now, SELF));
+    assert_false(duty_ack(b.d, 0, &of_now, 4));
+    assert_false(duty_ack(b.d, 7, &of_now, 2));
+    assert_int_equal(duty_acks(b.d, 0), 0);
+    assert_true(duty_ack(b.d, 0, &of_now, 2));
+    assert_false(duty_ack(b.d, 0, &of_now, 3)); /* not the first */
+    assert_int_equal(duty_acks(b.d, 0), 0xc);
+    buffer_free(&old);
+    buffer_free(&now);
+    duty_free(b.d);
+}
+
 static void test_shared_with_one(void **state)
 {
     (void)state;
     struct bench b = own(NOW);
-    duty_ack(b.d, 0, 2);
+    duty_ack(b.d, 0, NULL, 2);
     assert_null(act(&b, DUTY_RELEASE));
     b.v.now_ms += b.cfg.ack_ms;
     assert_non_null(act(&b, DUTY_RELEASE));
@@ -333,14 +394,14 @@ static void test_crossing(void **state)
     struct bench b = own(NOW);
     assert_true(hear(&b, 0, 3, 9, NOW + 5)); /* made later: it gets ours for an answer */
     for (uint8_t m = 0; m < 4; m++) {
-        duty_ack(b.d, 0, m);
+        duty_ack(b.d, 0, NULL, m);
     }
     assert_non_null(act(&b, DUTY_RELEASE));
     duty_free(b.d);
     b = own(NOW);
     hear(&b, 0, 3, 9, NOW - 5);
     for (uint8_t m = 0; m < 4; m++) {
-        duty_ack(b.d, 0, m);
+        duty_ack(b.d, 0, NULL, m);
     }
     assert_non_null(act(&b, DUTY_PUSH)); /* and ours held back */
     assert_null(act(&b, DUTY_RELEASE));
@@ -359,7 +420,7 @@ static void test_late_is_held_back(void **state)
     b.v.head += 4;
     hear(&b, 0, 2, 9, NOW + 36000);
     for (uint8_t m = 0; m < 4; m++) {
-        duty_ack(b.d, 0, m);
+        duty_ack(b.d, 0, NULL, m);
     }
     assert_null(act(&b, DUTY_RELEASE));
     duty_free(b.d);
@@ -573,8 +634,11 @@ int main(void)
         cmocka_unit_test(test_help),
         cmocka_unit_test(test_dead_intents),
         cmocka_unit_test(test_superseded),
+        cmocka_unit_test(test_changes_its_mind),
         cmocka_unit_test(test_foreign),
         cmocka_unit_test(test_shared_before_sent),
+        cmocka_unit_test(test_made_after_the_view),
+        cmocka_unit_test(test_acknowledged_is_what_is_held),
         cmocka_unit_test(test_shared_with_one),
         cmocka_unit_test(test_nobody_answers),
         cmocka_unit_test(test_crossing),

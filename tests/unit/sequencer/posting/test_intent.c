@@ -1,9 +1,12 @@
 /* PostIntent: one encoding, the member's signature, and what its transactions may be. */
 #include "txm_kit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "proto/keccak.h"
+#include "proto/tx.h"
+#include "sequencer/batcher/auth.h"
 #include "sequencer/batcher/duty_intent.h"
 #include "world.h"
 
@@ -218,6 +221,114 @@ static void test_foreign(void **state)
     close_sample(&s);
 }
 
+/* ---- envelopes ----------------------------------------------------------------------------------- */
+
+enum { BLOCKS = 10 };
+
+/* Four members, and the envelope of segment 3, signed by those in `signers`. */
+struct quorum {
+    struct secret_key key[4];
+    struct epoch_config c;
+    struct batch_auth a;
+};
+
+static void open_quorum(struct quorum *q)
+{
+    char why[256];
+    memset(q, 0, sizeof *q);
+    q->c.chain_id = L2_CHAIN;
+    q->c.params = (struct epoch_params){FAULT_BFT, PACE_FIXED, 8, 4, 200, 200, 1, 30000000};
+    q->c.n = 4;
+    for (uint32_t i = 0; i < 4; i++) {
+        q->key[i].b[31] = (uint8_t)(i + 1);
+        assert_int_equal(key_address(&q->c.member[i].address, &q->key[i]), OK);
+        q->c.member[i].weight = 1;
+        snprintf(q->c.member[i].name, sizeof q->c.member[i].name, "node%u", i);
+        snprintf(q->c.member[i].endpoint, sizeof q->c.member[i].endpoint, "127.0.0.1:300%u", i);
+    }
+    assert_int_equal(epoch_config_derive(&q->c, why, sizeof why), OK);
+    q->a = (struct batch_auth){.chain_id = L2_CHAIN, .segment = 3, .first = 31, .last = 40,
+                               .headers = 1, .config = q->c.hash, .commitment = {{8}}};
+    q->a.header[0] = (struct header){.chain_id = L2_CHAIN, .genesis = q->c.genesis, .slot = 41,
+                                     .height = 40};
+    q->a.cert = (struct certificate){.kind = VOTE_FINALIZE, .slot = 41};
+    q->a.cert.block = header_hash(&q->a.header[0]);
+}
+
+static void sign_envelope(struct quorum *q, uint32_t signers, struct buffer *out)
+{
+    struct auth_time time[BLOCKS];
+    size_t n = 0;
+    struct hash digest = vote_digest(&q->c, VOTE_FINALIZE, 41, &q->a.cert.block);
+    q->a.cert.signers = signers;
+    for (uint32_t i = 0; i < 4; i++) {
+        if ((signers >> i & 1) != 0) {
+            assert_int_equal(key_sign(&q->a.cert.signature[n++], &q->key[i], &digest), OK);
+        }
+    }
+    for (uint64_t i = 0; i < BLOCKS; i++) {
+        time[i] = (struct auth_time){1700000000000 + 200 * i, 0};
+    }
+    buffer_clear(out);
+    assert_int_equal(auth_encode(out, &q->a, time), OK);
+}
+
+/* The second half of a posting as calldata, with this envelope, checked against that one. */
+static enum err halves(struct bytes got, struct bytes ours, const struct epoch_config *c)
+{
+    bool foreign;
+    uint8_t raw[2][8192];
+    struct secret_key key = {{7}};
+    struct tx_request tx = {.chain_id = L1_CHAIN, .max_priority_fee = u256_from_u64(1),
+                            .max_fee = u256_from_u64(1), .gas = 100000};
+    struct bytes payload = bytes_of("payload", 7);
+    struct post_intent i = {.chain_id = L2_CHAIN, .l1_chain_id = L1_CHAIN, .segment = 3,
+                            .first = 31, .last = 40, .kind = INTENT_CALLDATA, .parts = 2};
+    struct intent_wanted w = {.chain_id = L2_CHAIN, .l1_chain_id = L1_CHAIN, .segment = 3,
+                              .first = 31, .last = 40, .kind = INTENT_CALLDATA,
+                              .data = {payload, ours}, .epoch = c};
+    assert_int_equal(key_address(&i.account, &key), OK);
+    for (size_t p = 0; p < 2; p++) {
+        size_t n = 0;
+        tx.nonce = i.part[p].nonce = p;
+        tx.data = p == 0 ? payload : got;
+        assert_int_equal(tx_sign(raw[p], sizeof raw[p], &n, &tx, &key), OK);
+        i.part[p].rungs = 1;
+        i.part[p].raw[0] = bytes_of(raw[p], n);
+    }
+    enum err e = intent_check(&i, &w, &foreign);
+    assert_true(e != OK || !foreign);
+    return e;
+}
+
+/* Members that heard of different quorums make different envelopes: each sends the other's. */
+static void test_another_quorum(void **state)
+{
+    (void)state;
+    struct quorum *q = malloc(sizeof *q);
+    struct buffer ours;
+    struct buffer theirs;
+    assert_non_null(q);
+    buffer_init(&ours, 8192);
+    buffer_init(&theirs, 8192);
+    open_quorum(q);
+    sign_envelope(q, 7, &ours);
+    sign_envelope(q, 14, &theirs);
+    assert_false(bytes_equal(buffer_bytes(&ours), buffer_bytes(&theirs)));
+    assert_int_equal(halves(buffer_bytes(&theirs), buffer_bytes(&ours), &q->c), OK);
+    assert_int_equal(halves(buffer_bytes(&theirs), buffer_bytes(&ours), NULL), ERR_REFUSED);
+    sign_envelope(q, 6, &theirs); /* two of four */
+    assert_int_equal(halves(buffer_bytes(&theirs), buffer_bytes(&ours), &q->c),
+                     ERR_BAD_CERTIFICATE);
+    q->a.commitment.b[0] = 9; /* for other bytes than these */
+    sign_envelope(q, 14, &theirs);
+    assert_int_equal(halves(buffer_bytes(&theirs), buffer_bytes(&ours), &q->c), ERR_REFUSED);
+    assert_int_not_equal(halves(bytes_of("junk", 4), buffer_bytes(&ours), &q->c), OK);
+    buffer_free(&ours);
+    buffer_free(&theirs);
+    free(q);
+}
+
 static void test_bounds(void **state)
 {
     (void)state;
@@ -250,6 +361,7 @@ int main(void)
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_signature),  cmocka_unit_test(test_promises),
         cmocka_unit_test(test_wrong_l1),   cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_another_quorum),
         cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

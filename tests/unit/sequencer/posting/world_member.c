@@ -454,7 +454,7 @@ static void step(struct sim_member *m)
 static void take_letter(struct sim_member *m, const struct letter *l)
 {
     if (l->ack) {
-        duty_ack(m->duty, l->segment, l->from);
+        duty_ack(m->duty, l->segment, NULL, l->from);
         return;
     }
     struct bytes rather;
