@@ -20,9 +20,10 @@
  *
  *   BUILD      PARENT? ─► FORKCHOICE with attributes ─► FILLING ─► GET ─► answered
  *   EXECUTE    PARENT? ─► NEW ─► answered
- *   FINALIZE   FORKCHOICE ─► answered
+ *   FINALIZE   PARENT? ─► FORKCHOICE ─► answered
  *
- * PARENT? asks for a parent by hash only when this adapter has not seen it executed.
+ * PARENT? asks by hash for what must be there first (a parent; the block itself that is final), only
+ * when this adapter has not seen it executed.
  *
  * All on the loop thread. The process ignores SIGPIPE. */
 #ifndef SEQUENCER_ENGINE_ENGINE_H
