@@ -115,6 +115,7 @@
     LIMIT(ENGINE_BYTES, 67108864, "bytes", "refused: bodies waiting for the execution client") \
     LIMIT(ENGINE_KNOWN, 2048, "blocks", "older ones are asked of the client again")            \
     LIMIT(ENGINE_OFFERS, 256, "transactions", "not offered to the client's pool: too many under way") \
+    LIMIT(ENGINE_READS, 64, "requests", "not asked of the execution client: too many under way")  \
     LIMIT(ENGINE_REQUESTS, 8, "requests", "block invalid: kinds of EIP-7685")                  \
     LIMIT(ENGINE_SHORT_ANSWER, 4194304, "bytes", "the client's answer is dropped: no payload")  \
     LIMIT(L1_SHORT_ANSWER, 4194304, "bytes", "the same, where no block is asked for")          \

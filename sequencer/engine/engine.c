@@ -17,6 +17,7 @@ static void set_options(struct engine *e, const struct engine_options *o)
 {
     e->o = *o;
     e->o.url = e->url;
+    e->o.rpc_url = e->rpc_url;
     e->o.connect_ms = or_default(o->connect_ms, CONNECT_MS);
     e->o.total_ms = or_default(o->total_ms, TOTAL_MS);
     e->o.retry_min_ms = or_default(o->retry_min_ms, RETRY_MIN_MS);
@@ -30,9 +31,11 @@ enum err engine_open(struct engine **out, uv_loop_t *loop, const struct engine_o
         return ERR_NO_MEMORY;
     }
     e->url = strdup(o->url);
-    e->http = e->url == NULL ? NULL : http_open(loop);
+    e->rpc_url = strdup(o->rpc_url == NULL ? o->url : o->rpc_url);
+    e->http = e->url == NULL || e->rpc_url == NULL ? NULL : http_open(loop);
     if (e->http == NULL) {
         free(e->url);
+        free(e->rpc_url);
         free(e);
         return ERR_NO_MEMORY;
     }
@@ -177,6 +180,7 @@ static void one_less(struct engine *e)
     void *arg = e->closed_arg;
     jwt_forget(&e->o.secret);
     free(e->url);
+    free(e->rpc_url);
     free(e);
     if (closed != NULL) {
         closed(arg);
@@ -212,6 +216,7 @@ void engine_close(struct engine *e, void (*closed)(void *arg), void *arg)
     e->state = ENGINE_CLOSED;
     http_close(e->http, on_http_closed, e);
     drop_offers(e);
+    engine_reads_drop(e);
     engine_asks_drop(e);
     engine_calls_fail(e, ENGINE_GONE, "closing");
     uv_close((uv_handle_t *)&e->timer, on_timer_closed);

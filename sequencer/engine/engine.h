@@ -53,7 +53,8 @@ enum engine_order {
 };
 
 struct engine_options {
-    const char *url; /* http(s), copied */
+    const char *url;     /* http(s), copied */
+    const char *rpc_url; /* where accounts and other methods are read, copied; NULL: there too */
     struct jwt_secret secret;
     uint64_t chain_id;
     struct hash genesis; /* block hash of number 0 */
@@ -86,6 +87,42 @@ void engine_set_heads(struct engine *e, const struct hash *safe, const struct ha
  * there now (also when it did before). `cb` may be NULL. ERR_NOT_READY, ERR_BUSY: not asked. */
 enum err engine_offer(struct engine *e, struct bytes raw, void (*cb)(void *arg, bool taken),
                       void *arg) MUST_USE;
+
+/* ---- engine_reads.c: what else a node asks of its client -----------------------------------------
+ * At rpc_url, without a token, where that is another place: ethereumjs offers on its Engine API port
+ * only the few methods that the specification asks for, and no accounts (engine_read_hash is always
+ * asked there). Beside everything else, each answered once and never before the call returns, also at the close.
+ * ERR_NOT_READY, ERR_BUSY, ERR_NO_MEMORY: not asked. */
+
+/* Hash of the block that stands at this number in the client's own chain; zero: it has none. */
+enum err engine_read_hash(struct engine *e, uint64_t number,
+                          void (*cb)(void *arg, enum err e, const struct hash *h),
+                          void *arg) MUST_USE;
+
+enum { ENGINE_ACCOUNTS = 48 };
+
+struct engine_account {
+    struct address address;
+    uint64_t nonce;
+    struct u256 balance;
+};
+struct engine_accounts {
+    enum err err; /* OK: all of them were read */
+    uint64_t number;
+    uint32_t n;
+    struct engine_account account[ENGINE_ACCOUNTS];
+};
+/* After the block of this number. n <= ENGINE_ACCOUNTS. */
+enum err engine_read_accounts(struct engine *e, uint64_t number, const struct address *a,
+                              uint32_t n,
+                              void (*cb)(void *arg, const struct engine_accounts *answer),
+                              void *arg) MUST_USE;
+
+/* Any method of the client's eth_ namespace; params is the text of a JSON list. `json`: what stands
+ * in the answer as its result or error, lent during the callback. ERR_UNREACHABLE: no answer. */
+enum err engine_read(struct engine *e, const char *method, struct bytes params,
+                     void (*cb)(void *arg, enum err e, bool is_error, struct bytes json),
+                     void *arg) MUST_USE;
 
 /* What is under way is answered with ERROR. The loop must run until `closed` (may be NULL). Not from
  * a callback of the engine's. */

@@ -34,6 +34,7 @@ static void read_reply(struct engine_answer *out, struct answers *in, const stru
         snprintf(why, ENGINE_WHY, "%s: no JSON-RPC", engine_meaning_text(ENGINE_NONSENSE));
         return;
     }
+    out->all = in;
     if (in->at[0].error) {
         out->meaning = engine_of_error(in->at[0].code);
         snprintf(why, ENGINE_WHY, "%s (%lld): %s", engine_meaning_text(out->meaning),
@@ -61,13 +62,14 @@ static void on_reply(void *arg, const struct http_reply *r)
     free(x);
 }
 
-static enum err send_ask(struct engine_ask *x, size_t max)
+/* The token goes nowhere but to the Engine API. */
+static enum err send_ask(struct engine_ask *x, const char *url, size_t max)
 {
     struct engine *e = x->e;
     char header[JWT_HEADER_SIZE];
     TRY(jwt_header(header, &e->o.secret, unix_s()));
-    const struct http_request h = {.url = e->url,
-                                   .header = header,
+    const struct http_request h = {.url = url,
+                                   .header = strcmp(url, e->url) == 0 ? header : NULL,
                                    .body = request_body(&x->request),
                                    .connect_ms = e->o.connect_ms,
                                    .total_ms = e->o.total_ms,
@@ -78,13 +80,19 @@ static enum err send_ask(struct engine_ask *x, size_t max)
 enum err engine_ask(struct engine *e, struct request *r, size_t max, engine_answer_cb cb,
                     void *arg)
 {
+    return engine_ask_at(e, e->url, r, max, cb, arg);
+}
+
+enum err engine_ask_at(struct engine *e, const char *url, struct request *r, size_t max,
+                       engine_answer_cb cb, void *arg)
+{
     struct engine_ask *x = calloc(1, sizeof *x);
     if (x == NULL) {
         request_free(r);
         return ERR_NO_MEMORY;
     }
     *x = (struct engine_ask){.e = e, .request = *r, .cb = cb, .arg = arg};
-    enum err err = send_ask(x, max);
+    enum err err = send_ask(x, url, max);
     if (err != OK) {
         request_free(&x->request);
         free(x);

@@ -14,6 +14,7 @@ struct engine_answer {
     enum engine_meaning meaning;
     struct json_object *result; /* YES: what was answered, perhaps NULL */
     const char *why;            /* otherwise: a sentence */
+    const struct answers *all;  /* all of a list of calls; NULL: no JSON-RPC came */
 };
 typedef void (*engine_answer_cb)(void *arg, const struct engine_answer *a);
 
@@ -28,7 +29,11 @@ struct engine_ask {
 /* Takes the request over, also when it fails. The callback never comes before the return. */
 enum err engine_ask(struct engine *e, struct request *r, size_t max, engine_answer_cb cb,
                     void *arg) MUST_USE;
+/* At another address than the Engine API's: without the token. */
+enum err engine_ask_at(struct engine *e, const char *url, struct request *r, size_t max,
+                       engine_answer_cb cb, void *arg) MUST_USE;
 void engine_asks_drop(struct engine *e); /* after http_close */
+void engine_reads_drop(struct engine *e); /* before that: they are answered */
 
 /* ---- engine_known.c: blocks that the client is known to hold ----------------------------------- */
 
@@ -110,10 +115,10 @@ uint64_t engine_now_ms(void);
 struct engine {
     uv_loop_t *loop;
     struct engine_options o;
-    char *url;
+    char *url, *rpc_url;
     struct http *http;
     struct engine_ask *asks;
-    uint32_t offers;
+    uint32_t offers, reads;
     uint64_t next_id;
     enum engine_state state;
     uint64_t retry_at_ms, wait_ms; /* while not READY */

@@ -64,6 +64,7 @@ class Client:
         self.secret = secrets.token_bytes(32)
         self.secret_file = self.write("jwt.hex", self.secret.hex() + "\n", 0o600)
         self.port = free_port()
+        self.rpc_port = free_port()
         self.start()
         wait(self.answers, "the client")
         self.genesis = self.block(0)["hash"]
@@ -78,12 +79,16 @@ class Client:
         options = ["--gethGenesis", GENESIS, "--dataDir", os.path.join(self.home, "data"),
                    "--isSingleNode", "--logFile=false", "--rpcEngine", "--rpcEngineAddr", "127.0.0.1",
                    "--rpcEnginePort", str(self.port), "--wsEnginePort", str(free_port()),
-                   "--jwtSecret", self.secret_file, "--discDns=false", "--discV4=false",
+                   "--jwtSecret", self.secret_file, "--rpc", "--rpcAddr", "127.0.0.1",
+                   "--rpcPort", str(self.rpc_port), "--discDns=false", "--discV4=false",
                    "--port", str(free_port()), "--extIP", "127.0.0.1", "--logLevel", "error"]
         # It writes a log beside itself, whatever it is told: in its own folder.
         self.process = subprocess.Popen(["node"] + self.preload + [CLIENT] + options, cwd=self.home,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
+
+    def node_options(self):
+        return ["--el-rpc", f"http://127.0.0.1:{self.rpc_port}"]
 
     def token(self):
         signed = base64url(b'{"alg":"HS256","typ":"JWT"}') + b"." + base64url(

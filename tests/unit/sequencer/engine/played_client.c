@@ -147,6 +147,18 @@ static void new_payload(struct played_client *c, struct json_object *p, char *ou
     snprintf(out, OUT_ROOM, "\"result\":%s", status);
 }
 
+/* NULL: none of this number. */
+static const struct played_block *numbered(const struct played_client *c, const char *text)
+{
+    uint64_t number = strtoull(text, NULL, 16);
+    for (size_t i = c->n; strcmp(text, "latest") != 0 && i-- > 0;) {
+        if (c->block[i].number == number) {
+            return &c->block[i];
+        }
+    }
+    return strcmp(text, "latest") == 0 ? &c->block[c->head] : NULL;
+}
+
 static void answer(struct played_client *c, const char *method, struct json_object *params,
                    char *out, bool played)
 {
@@ -157,7 +169,7 @@ static void answer(struct played_client *c, const char *method, struct json_obje
     } else if (strcmp(method, "eth_chainId") == 0) {
         snprintf(out, OUT_ROOM, "\"result\":\"0x%" PRIx64 "\"", c->chain_id);
     } else if (strcmp(method, "eth_getBlockByNumber") == 0) {
-        put_block(out, &c->block[strcmp(first, "latest") == 0 ? c->head : 0]);
+        put_block(out, numbered(c, first));
     } else if (strcmp(method, "eth_getBlockByHash") == 0) {
         put_block(out, find(c, first));
     } else if (strncmp(method, "engine_forkchoiceUpdated", 24) == 0) {
@@ -261,6 +273,24 @@ static void respond(struct peer *p, struct json_object *asked)
     }
 }
 
+/* Only of accounts: each nonce and balance is the last byte of its address. */
+static void respond_list(struct peer *p, struct json_object *asked)
+{
+    char out[OUT_ROOM] = "[";
+    size_t n = 1;
+    for (size_t i = 0; i < json_list(asked); i++) {
+        struct json_object *one = json_at(asked, i);
+        const char *address = json_text(json_at(json_get(one, "params"), 0));
+        n += (size_t)snprintf(out + n, sizeof out - n,
+                              "%s{\"jsonrpc\":\"2.0\",\"id\":%" PRId64 ",\"result\":\"0x%s\"}",
+                              i == 0 ? "" : ",", json_object_get_int64(json_get(one, "id")),
+                              address + strlen(address) - 2);
+    }
+    snprintf(out + n, sizeof out - n, "]");
+    p->c->requests++;
+    put_whole(p, 200, out);
+}
+
 /* One request at a time a connection: our client sends no other way. */
 static void look(struct peer *p)
 {
@@ -282,7 +312,11 @@ static void look(struct peer *p)
     p->n = 0;
     struct json_object *asked = json_read(bytes_of(p->in + head, n));
     assert_non_null(asked);
-    respond(p, asked);
+    if (json_list(asked) > 0) {
+        respond_list(p, asked);
+    } else {
+        respond(p, asked);
+    }
     json_object_put(asked);
 }
 

@@ -571,6 +571,89 @@ static void offers_go_beside(void **state)
     assert_int_equal(w.answers, 2 + LIMIT_ENGINE_OFFERS);
 }
 
+/* ---- reads -------------------------------------------------------------------------------------- */
+
+static void on_hash(void *arg, enum err e, const struct hash *h)
+{
+    struct world *w = arg;
+    w->answers++;
+    w->final = e;
+    w->payload = *h;
+}
+
+static void on_accounts(void *arg, const struct engine_accounts *a)
+{
+    struct world *w = arg;
+    w->answers++;
+    w->final = a->err;
+    for (uint32_t i = 0; i < a->n && a->err == OK; i++) {
+        assert_int_equal(a->account[i].nonce, a->account[i].address.b[19]);
+        struct u256 balance = u256_from_u64(a->account[i].nonce);
+        assert_int_equal(u256_cmp(&a->account[i].balance, &balance), 0);
+    }
+}
+
+static void on_text(void *arg, enum err e, bool is_error, struct bytes json)
+{
+    struct world *w = arg;
+    w->answers++;
+    w->final = e;
+    snprintf(w->why, sizeof w->why, "%s%.*s", is_error ? "error " : "", (int)json.n,
+             json.n == 0 ? "" : (const char *)json.p);
+}
+
+static void reads_are_answered(void **state)
+{
+    (void)state;
+    struct world w;
+    struct address a[ENGINE_ACCOUNTS];
+    start(&w, (struct engine_options){.total_ms = LIMIT_MS});
+    assert_int_equal(engine_read_hash(w.engine, 0, on_hash, &w), ERR_NOT_READY);
+    until(&w, ENGINE_READY);
+    assert_int_equal(engine_read_hash(w.engine, 0, on_hash, &w), OK);
+    until_answer(&w, 1);
+    struct hash genesis = played_hash(0);
+    assert_true(w.final == OK && hash_equal(&w.payload, &genesis));
+    assert_int_equal(engine_read_hash(w.engine, 9, on_hash, &w), OK);
+    until_answer(&w, 2);
+    assert_true(w.final == OK && hash_is_zero(&w.payload));
+    memset(a, 0, sizeof a);
+    for (int i = 0; i < ENGINE_ACCOUNTS; i++) {
+        a[i].b[19] = (uint8_t)i;
+    }
+    assert_int_equal(engine_read_accounts(w.engine, 0, a, ENGINE_ACCOUNTS, on_accounts, &w), OK);
+    until_answer(&w, 3);
+    assert_int_equal(w.final, OK);
+    assert_int_equal(engine_read(w.engine, "eth_call", bytes_of("[{},\"0x1\"]", 10), on_text, &w),
+                     OK);
+    until_answer(&w, 4);
+    assert_string_equal(w.why, "\"0x01\"");
+    end(&w);
+}
+
+static void reads_that_fail(void **state)
+{
+    (void)state;
+    struct world w;
+    struct address a = {{0}};
+    start(&w, (struct engine_options){.total_ms = LIMIT_MS});
+    until(&w, ENGINE_READY);
+    w.client.at = "eth_call";
+    w.client.play = PLAY_PARAMETERS;
+    assert_int_equal(engine_read(w.engine, "eth_call", bytes_of("[]", 2), on_text, &w), OK);
+    until_answer(&w, 1);
+    assert_non_null(strstr(w.why, "error {\"code\":-32602"));
+    w.client.play = PLAY_HANGS;
+    int answers = w.answers;
+    for (int i = 0; i < LIMIT_ENGINE_READS; i++) {
+        assert_int_equal(engine_read(w.engine, "eth_call", bytes_of("[]", 2), on_text, &w), OK);
+    }
+    assert_int_equal(engine_read_accounts(w.engine, 0, &a, 1, on_accounts, &w), ERR_BUSY);
+    end(&w);
+    assert_int_equal(w.answers, answers + LIMIT_ENGINE_READS);
+    assert_int_equal(w.final, ERR_UNREACHABLE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -589,6 +672,8 @@ int main(void)
         cmocka_unit_test(a_full_queue_refuses),
         cmocka_unit_test(silence_is_measured),
         cmocka_unit_test(offers_go_beside),
+        cmocka_unit_test(reads_are_answered),
+        cmocka_unit_test(reads_that_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
