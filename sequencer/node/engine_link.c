@@ -5,7 +5,7 @@
 
 #include "sequencer/node/parts.h"
 
-enum { RETRY_US = 1000000, FINALIZE_EVERY = 32 };
+enum { RETRY_US = 1000000 };
 
 _Static_assert((int)EXECUTION_CANCUN == (int)ENGINE_CANCUN &&
                    (int)EXECUTION_PRAGUE == (int)ENGINE_PRAGUE &&
@@ -113,10 +113,24 @@ static void stuck(struct node *n, const char *why, uint64_t number)
     log_write(LOG_WARN, "execution", why, LOG_U64("number", number), NULL);
 }
 
+/* A client refuses heads that it does not hold: none are told before it is level. */
+void link_heads(struct node *n)
+{
+    static const struct hash none;
+    if (n->link.engine == NULL) {
+        return;
+    }
+    const struct posting_head safe = posting_shown(n, &n->poster.safe);
+    const struct posting_head finalized = posting_shown(n, &n->poster.finalized);
+    engine_set_heads(n->link.engine, n->link.level ? &safe.hash : &none,
+                     n->link.level ? &finalized.hash : &none);
+}
+
 static void become_level(struct node *n)
 {
     struct engine_link *l = &n->link;
     l->level = true;
+    link_heads(n);
     l->why[0] = '\0';
     log_write(LOG_INFO, "execution", "the execution client is level with the chain",
               LOG_U64("number", n->finality.latest_number), LOG_U64("fed", l->fed), NULL);
@@ -184,12 +198,9 @@ static void on_fed(void *arg, const struct execution_result *r)
     }
     l->next = s->number + 1;
     l->fed++;
-    if (s->number % FINALIZE_EVERY == 0 || s->number >= n->finality.latest_number) {
-        l->client.finalize(l->client.ctx, &s->payload, on_fed_final, s);
-        return;
-    }
-    free(s);
-    feed_next(n);
+    /* Each becomes the head: geth, killed, may hold a block and not its state; it says VALID of the
+     * block as one that it knows, and executes it only when it becomes the head. */
+    l->client.finalize(l->client.ctx, &s->payload, on_fed_final, s);
 }
 
 static void feed_block(struct node *n, const struct block *b, struct step *s)
@@ -280,6 +291,7 @@ static void search(struct node *n)
     uint64_t number = 0;
     l->session++;
     l->retry_us = 0;
+    link_heads(n);
     l->client.head(l->client.ctx, &number, &payload);
     l->low = 0;
     l->high = number < n->finality.latest_number ? number : n->finality.latest_number;

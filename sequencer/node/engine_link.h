@@ -55,6 +55,8 @@ void link_second(struct node *n);
 void link_free(struct node *n);
 /* True with the ledger. Else nothing is asked of the client now. */
 bool link_is_level(const struct node *n);
+/* `safe` and `finalized` as users see them go with the next call that moves the client's head. */
+void link_heads(struct node *n);
 void link_base_fee(struct node *n, struct u256 *out);
 
 void accounts_open(struct node *n);

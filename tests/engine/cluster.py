@@ -234,6 +234,8 @@ def play(cluster):
     for height in range(1, number + 1):
         blocks = {c.block(height)["hash"] for c in cluster.clients}
         check(len(blocks) == 1, f"block {height} differs: {blocks}")
+    wait(lambda: all(int(c.call("eth_getBlockByNumber", "safe", False)["number"], 16) > 0
+                     for c in cluster.clients), "a safe head in every client")
     check(int(nodes[1].call("eth_getTransactionCount", SENDER, "latest"), 16) == 8, "nonces")
     say(f"{number} blocks, the same in four clients")
 
