@@ -31,6 +31,11 @@ struct hash genesis_hash(const struct genesis *g)
         keccak_update(&k, g->alloc[i].address.b, sizeof g->alloc[i].address.b);
         put_u256(&k, &g->alloc[i].balance);
     }
+    if (g->execution != EXECUTION_LEDGER) {
+        keccak_put_u32(&k, (uint32_t)g->execution);
+        keccak_update(&k, g->state_root.b, sizeof g->state_root.b);
+        keccak_update(&k, g->payload.b, sizeof g->payload.b);
+    }
     keccak_final(&k, &out);
     return out;
 }

@@ -11,6 +11,16 @@
 
 enum { GENESIS_ALLOCS = 4096, GENESIS_SEAL_MS = 10000 /* where nobody says otherwise */ };
 
+/* Who executes the blocks of this chain: the built-in ledger, or clients of the Engine API, which
+ * apply the rules of this fork from block 0 on. */
+enum genesis_execution {
+    EXECUTION_LEDGER = 0,
+    EXECUTION_CANCUN,
+    EXECUTION_PRAGUE,
+    EXECUTION_OSAKA,
+    EXECUTION_KINDS
+};
+
 struct genesis_alloc {
     struct address address;
     struct u256 balance;
@@ -28,11 +38,13 @@ struct genesis {
     struct u256 base_fee;          /* of the first block, wei */
     uint32_t allocs;
     struct genesis_alloc *alloc;   /* sorted by address, no duplicates; owned by the maker */
-    struct hash state_root;        /* of the built-in ledger's genesis state; filled by the ledger */
-    struct hash payload;           /* payload hash of block 0; filled by the execution layer */
+    enum genesis_execution execution;
+    struct hash state_root;        /* of the genesis state: the ledger fills both; with clients they */
+    struct hash payload;           /* stand in the file, and payload is the hash of their block 0 */
 };
 
-/* Keccak-256 over the hand-laid bytes of every field above but state_root and payload. */
+/* Keccak-256 over the hand-laid bytes of every field above; state_root and payload only where they
+ * do not follow from the others (execution is not the ledger). */
 struct hash genesis_hash(const struct genesis *g);
 
 /* The record of epoch 0, derived fields included. Errors as epoch_config_derive. */

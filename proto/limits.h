@@ -110,9 +110,16 @@
     LIMIT(UNSAFE_LEAST_S, 7200, "s", "stage 2")                                                \
     LIMIT(UNSAFE_STOP_S, 21600, "s", "stage 3")                                                \
     LIMIT(L1_ENDPOINTS, 16, "endpoints", "configuration refused")                              \
-    LIMIT(L1_ANSWER, 33554432, "bytes", "the endpoint's answer is dropped, counted")           \
+    LIMIT(WEB_ANSWER, 33554432, "bytes", "the endpoint's answer is dropped, counted")           \
+    LIMIT(ENGINE_CALLS, 256, "calls", "refused: the execution client is behind")               \
+    LIMIT(ENGINE_BYTES, 67108864, "bytes", "refused: bodies waiting for the execution client") \
+    LIMIT(ENGINE_KNOWN, 2048, "blocks", "older ones are asked of the client again")            \
+    LIMIT(ENGINE_OFFERS, 256, "transactions", "not offered to the client's pool: too many under way") \
+    LIMIT(ENGINE_READS, 64, "requests", "not asked of the execution client: too many under way")  \
+    LIMIT(ENGINE_REQUESTS, 8, "requests", "block invalid: kinds of EIP-7685")                  \
+    LIMIT(ENGINE_SHORT_ANSWER, 4194304, "bytes", "the client's answer is dropped: no payload")  \
     LIMIT(L1_SHORT_ANSWER, 4194304, "bytes", "the same, where no block is asked for")          \
-    LIMIT(L1_JSON, 524288, "values", "the endpoint's answer is dropped, counted")              \
+    LIMIT(WEB_JSON, 524288, "values", "the endpoint's answer is dropped, counted")              \
     LIMIT(L1_CALLS, 256, "calls", "refused: to the L1, under way")                             \
     LIMIT(L1_FEE_BLOCKS, 20, "blocks", "fee history asks for no more")                         \
     LIMIT(L1_PATH, 16, "headers", "the rest is asked for next")                                \

@@ -129,6 +129,13 @@ static bool parse_groups(uint32_t group[LIMIT_MEMBERS], const char *word, uint32
     return *word != '\0';
 }
 
+/* "kill el 2": the client of node 2. */
+static bool takes_client(enum chaos_action a, const char *const *word, size_t n)
+{
+    bool signals = a == CHAOS_KILL || a == CHAOS_STOP || a == CHAOS_CONT;
+    return signals && n > 1 && strcmp(word[1], "el") == 0;
+}
+
 static bool parse_values(struct chaos_order *out, enum form form, const char *const *word, size_t n,
                          uint32_t nodes)
 {
@@ -171,7 +178,9 @@ enum err chaos_parse(struct chaos_order *out, const char *const *word, size_t n,
             continue;
         }
         out->action = actions[i].action;
-        if (!parse_values(out, actions[i].form, word + 1, n - 1, nodes)) {
+        out->client = takes_client(out->action, word, n);
+        size_t at = out->client ? 2 : 1;
+        if (!parse_values(out, actions[i].form, word + at, n - at, nodes)) {
             snprintf(why, why_len,
                      "`%s` is written like `baton chaos %s`; nodes are 0 to %u or `leader`",
                      word[0], actions[i].example, nodes - 1);

@@ -2,6 +2,8 @@
  *
  * Processes: kill (SIGKILL), stop (SIGSTOP), cont (SIGCONT) go to a child of the running devnet,
  * whose pid stands in DIR/devnet.json; restart is asked for at the devnet's socket.
+ * `kill el N`, `stop el N`, `cont el N`: the same to node N's execution client, which the devnet
+ * starts again when it ends.
  * Faults inside a node: admin_chaos on its admin port, with the bearer token of DIR/admin.token.
  * Its parameters are an array, the action first (JSON-RPC 2.0):
  *
@@ -20,6 +22,7 @@
 #define SEQUENCER_CLI_CHAOS_H
 
 #include <json-c/json.h>
+#include <stdbool.h>
 
 #include "proto/error.h"
 #include "proto/limits.h"
@@ -43,6 +46,7 @@ enum { CHAOS_LEADER = -1, CHAOS_ALL = -2 };
 
 struct chaos_order {
     enum chaos_action action;
+    bool client;                   /* kill, stop, cont: the node's execution client */
     int node;                      /* index, CHAOS_LEADER or CHAOS_ALL */
     int64_t value;                 /* ms or percent */
     uint32_t group[LIMIT_MEMBERS]; /* partition: the group of each node */

@@ -28,7 +28,8 @@ static const char summary[] =
     "two\n"
     "new final heads at any node, less the block interval.\n"
     "Actions: kill N, stop N, cont N, restart N, partition 0,1/2,3, heal, slow N 400ms, stall N,\n"
-    "unstall N, drop N 30%, skew N -5s, status. N is an index or `leader`; `partition leader` cuts\n"
+    "unstall N, drop N 30%, skew N -5s, status; kill el N, stop el N, cont el N: the execution\n"
+    "client of N, which is started again when it ends. N is an index or `leader`; `partition leader` cuts\n"
     "the leader off; slow N 0ms and drop N 0% end it. Peers are cut, never clients.";
 
 static void print_json(const struct chaos_order *order, const struct drill_result *r, bool measured)
@@ -36,6 +37,9 @@ static void print_json(const struct chaos_order *order, const struct drill_resul
     struct json_object *o = json_object_new_object();
     char text[32];
     doc_put_text(o, "action", chaos_name(order->action));
+    if (order->client) {
+        doc_put(o, "client", json_object_new_boolean(true));
+    }
     doc_put(o, "node", r->node >= 0 ? json_object_new_int(r->node) : NULL);
     doc_put(o, "leader", json_object_new_boolean(r->was_leader));
     if (measured) {

@@ -12,7 +12,7 @@
 #include "sequencer/cli/cli.h"
 #include "sequencer/cli/options.h"
 
-enum { TICK_MS = 250, READY_US = 30000000 };
+enum { TICK_MS = 250, READY_US = 30000000, READY_EL_US = 120000000 };
 
 extern char **environ;
 
@@ -114,17 +114,37 @@ void devnet_on_l1(struct devnet *d, const char *state)
     }
 }
 
+/* So with these: their node goes on without, and stands by. */
+void devnet_on_el(const struct devnet_el *el)
+{
+    struct devnet *d = el->node->net;
+    char last[256];
+    if (d->ready && d->json) {
+        devnet_json_el(el);
+    } else if (d->ready) {
+        devnet_view_event(d, "%s of %s is %s", devnet_el_name(el->kind), el->node->member->name,
+                          devnet_el_state(el));
+    } else if (el->pid == 0 && d->started_us != 0) {
+        devnet_el_last_words(el, last, sizeof last);
+        fprintf(stderr, "baton: devnet: %s of node %u ended with code %d: %s\n",
+                devnet_el_name(el->kind), el->node->index, el->code, last);
+    }
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct devnet *d = timer->data;
     devnet_processes_tick(d);
+    devnet_el_tick(d);
     if (d->stopping) {
         return;
     }
     devnet_anvil_tick(d);
     devnet_watch_tick(d);
     devnet_view_draw(d);
-    if (!d->ready && uv_hrtime() / 1000 - d->started_us > READY_US) {
+    bool clients = d->node[0].el.kind != DEVNET_EL_NONE;
+    uint64_t limit_us = clients ? READY_EL_US : READY_US;
+    if (!d->ready && uv_hrtime() / 1000 - d->started_us > limit_us) {
         fprintf(stderr, "baton: devnet: the nodes do not make blocks; see the logs in %s\n",
                 d->dir);
         d->temporary = false;
@@ -192,7 +212,7 @@ static void prepare_environment(void)
     setenv("BATON_PARENT", pid, 1);
 }
 
-static bool port_is_free(unsigned port)
+bool devnet_port_is_free(unsigned port)
 {
     struct sockaddr_in at = {.sin_family = AF_INET,
                              .sin_port = htons((uint16_t)port),
@@ -210,11 +230,11 @@ static bool port_is_free(unsigned port)
 
 static enum err check_ports(const struct devnet *d, char *why, size_t why_len)
 {
-    const unsigned offsets[] = {0, DEVNET_ADMIN_PORT, DEVNET_P2P_PORT};
+    static const unsigned offsets[] = {0, DEVNET_ADMIN_PORT, DEVNET_P2P_PORT};
     for (uint32_t i = 0; i < d->n; i++) {
         for (size_t k = 0; k < 3; k++) {
             unsigned port = d->base_port + offsets[k] + i;
-            if (!port_is_free(port)) {
+            if (!devnet_port_is_free(port)) {
                 snprintf(why, why_len, "port %u of node %u is in use; choose another --base-port",
                          port, i);
                 return ERR_CONFIG;
@@ -254,20 +274,13 @@ static int run(struct devnet *d)
     return d->exit_code;
 }
 
-static int only(const char *option, const char *value, const char *allowed, const char *why)
+static int check(const struct devnet *d)
 {
-    if (value == NULL || strcmp(value, allowed) == 0) {
-        return -1;
-    }
-    return cli_fail(CLI_USAGE, "devnet: --%s %s: this build knows only `%s`; %s", option, value,
-                    allowed, why);
-}
-
-static int check(const struct devnet_options *o)
-{
+    const struct devnet_options *o = &d->options;
+    const char *why = devnet_el_check(d);
     uint64_t base = o->base_port != 0 ? o->base_port : 8545;
     uint64_t nodes = o->nodes != 0 ? o->nodes : 4;
-    int code = only("el", o->el, "ledger", "the built-in ledger executes the blocks");
+    int code = why != NULL ? cli_fail(CLI_USAGE, "devnet: %s", why) : -1;
     bool l1 = o->l1 != NULL && strcmp(o->l1, "none") != 0;
     if (code < 0 && o->da != NULL && l1 == (strcmp(o->da, "file") == 0)) {
         code = cli_fail(CLI_USAGE, "devnet: --da %s: %s", o->da,
@@ -297,12 +310,16 @@ int cmd_devnet(int argc, char **argv)
          "connections may hold one"},
         {"fault", OPTION_CHOICE, &o->fault, "bft|crash", 0, 0,
          "bft from four nodes on, crash below"},
-        {"block-time", OPTION_DURATION, &o->block_ms, "TIME", 50, 10000, "(200ms)"},
+        {"block-time", OPTION_DURATION, &o->block_ms, "TIME", 50, 10000,
+         "(200ms; with --el 1s, the least that clients' timestamps allow)"},
         {"turn", OPTION_NUMBER, &o->turn, "K", 1, LIMIT_TURN_SLOTS, "slots of a leader's turn (8)"},
         {"pace", OPTION_CHOICE, &o->pace, "fixed|demand", 0, 0,
          "a block every block time, or when there is something to order"},
         {"chain-id", OPTION_NUMBER, &o->chain_id, "ID", 1, INT64_MAX, "(41197)"},
-        {"el", OPTION_TEXT, &o->el, "KIND", 0, 0, "execution: ledger"},
+        {"el", OPTION_TEXT, &o->el, "KIND", 0, 0,
+         "execution: ledger, or a client a node: geth, op-geth, ethereumjs, mixed, URL,URL,…"},
+        {"el-secret", OPTION_TEXT, &o->el_secret, "FILE", 0, 0,
+         "with URLs: the JWT secret of their Engine APIs"},
         {"l1", OPTION_TEXT, &o->l1, "KIND", 0, 0, "L1: none, anvil or a JSON-RPC URL"},
         {"da", OPTION_CHOICE, &o->da, "file|calldata|blob", 0, 0,
          "where batches go: file without an L1, calldata or blob with one"},
@@ -317,7 +334,7 @@ int cmd_devnet(int argc, char **argv)
     const struct command_line line = {"devnet", "[OPTIONS]", summary, table,
                                       sizeof table / sizeof table[0]};
     int code = options_read(&line, argc, argv, NULL);
-    code = code < 0 ? check(o) : code;
+    code = code < 0 ? check(&d) : code;
     if (code >= 0) {
         return code;
     }

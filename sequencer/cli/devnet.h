@@ -6,6 +6,7 @@
  *   devnet_control    DIR/devnet.json and the socket that `baton chaos` talks to
  *   devnet_l1         the L1: what nodes must know of it, and pay for the posters
  *   devnet_anvil      anvil as that L1, started again when it ends
+ *   devnet_el*        execution clients (devnet_el.h);  devnet_program: where programs are
  *   devnet_view       the first screen and the live view;  devnet_json: events as JSON lines
  *   devnet.c          options and the life cycle
  *
@@ -20,13 +21,19 @@
 #include "proto/genesis.h"
 #include "proto/key.h"
 #include "sequencer/cli/chaos.h"
+#include "sequencer/cli/devnet_el.h"
 #include "sequencer/cli/devnet_record.h"
 #include "sequencer/cli/gap.h"
 #include "sequencer/cli/head_watch.h"
 #include "sequencer/cli/http_client.h"
 
 enum { DEVNET_ACCOUNTS = 10, DEVNET_EVENTS = 6, DEVNET_GAPS = 64, DEVNET_TAKEOVERS = 64 };
-enum { DEVNET_L1_CHAIN = 900, DEVNET_ADMIN_PORT = 1000, DEVNET_P2P_PORT = 22000 };
+enum {
+    DEVNET_L1_CHAIN = 900,
+    DEVNET_ADMIN_PORT = 1000,
+    DEVNET_EL_PORT = 4000,
+    DEVNET_P2P_PORT = 22000
+};
 
 struct devnet_options {
     uint64_t nodes; /* 0: not given, as for the other numbers */
@@ -38,6 +45,7 @@ struct devnet_options {
     const char *pace;
     uint64_t chain_id;
     const char *el;
+    const char *el_secret;
     const char *l1;
     const char *da;
     uint64_t seal_ms;
@@ -80,6 +88,7 @@ struct devnet_node {
     double spent_eth;  /* by its poster, final on the L1 */
     bool asked; /* a status request is under way */
     char role[12];
+    struct devnet_el el;
 };
 
 struct devnet_account {
@@ -151,6 +160,7 @@ struct devnet {
     bool ready;
     bool stopping;
     uint64_t stopping_us;
+    uint64_t el_stopping_us; /* the nodes are down */
     int exit_code;
 };
 
@@ -177,6 +187,15 @@ void devnet_stop(struct devnet *d, int exit_code);
 /* Looks for SIGSTOP and SIGCONT, and for nodes that do not end. */
 void devnet_processes_tick(struct devnet *d);
 uint32_t devnet_running(const struct devnet *d);
+/* While it stops: the clients after the nodes, then everything else. */
+void devnet_end_rest(struct devnet *d);
+
+/* devnet.c: nobody listens on this port of the loopback. */
+bool devnet_port_is_free(unsigned port) MUST_USE;
+/* devnet_program.c: the file that the variable of the environment names; else the one beside the
+ * program of this process; else, where `name` is given, the first in PATH. False: none. */
+bool devnet_find_program(char path[DEVNET_PATH], const char *variable, const char *beside,
+                         const char *name) MUST_USE;
 
 /* devnet_l1.c */
 /* The options ask for one. */
@@ -226,6 +245,7 @@ void devnet_on_leader(struct devnet *d, const struct head *h);
 void devnet_on_takeover(struct devnet *d, const struct devnet_takeover *t);
 void devnet_on_node(struct devnet_node *node, const char *state);
 void devnet_on_l1(struct devnet *d, const char *state);
+void devnet_on_el(const struct devnet_el *el);
 
 void devnet_json_ready(const struct devnet *d);
 void devnet_json_block(const struct devnet *d, const struct head *h, double gap_ms);
@@ -233,6 +253,7 @@ void devnet_json_leader(const struct devnet *d, const struct head *h);
 void devnet_json_takeover(const struct devnet *d, const struct devnet_takeover *t);
 void devnet_json_node(const struct devnet_node *node, const char *state);
 void devnet_json_l1(const struct devnet *d, const char *state);
+void devnet_json_el(const struct devnet_el *el);
 
 void devnet_view_ready(struct devnet *d);
 void devnet_view_event(struct devnet *d, const char *format, ...)

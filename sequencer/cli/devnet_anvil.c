@@ -17,43 +17,6 @@ enum {
     SETTLED_US = 10000000 /* who lives so long did not die of its state */
 };
 
-/* ---- the program ----------------------------------------------------------------------------- */
-
-/* The first executable of that name in PATH. */
-static bool in_path(char path[DEVNET_PATH], const char *name)
-{
-    const char *at = getenv("PATH");
-    while (at != NULL && *at != '\0') {
-        size_t n = strcspn(at, ":");
-        snprintf(path, DEVNET_PATH, "%.*s/%s", (int)n, at, name);
-        if (access(path, X_OK) == 0) {
-            return true;
-        }
-        at += n + (at[n] == ':');
-    }
-    return false;
-}
-
-static bool find_anvil(char path[DEVNET_PATH])
-{
-    static const char installed[] =
-        "../tests/interop/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil";
-    size_t n = DEVNET_PATH;
-    const char *given = getenv("ANVIL");
-    if (given != NULL) {
-        snprintf(path, DEVNET_PATH, "%s", given);
-        return access(path, X_OK) == 0;
-    }
-    if (uv_exepath(path, &n) == 0 && strrchr(path, '/') != NULL) {
-        size_t at = (size_t)(strrchr(path, '/') + 1 - path);
-        snprintf(path + at, DEVNET_PATH - at, "%s", installed);
-        if (access(path, X_OK) == 0) {
-            return true;
-        }
-    }
-    return in_path(path, "anvil");
-}
-
 /* ---- its ends -------------------------------------------------------------------------------- */
 
 static void on_closed(uv_handle_t *h)
@@ -140,7 +103,9 @@ static enum err spawn_at(struct devnet *d, char *path, char *why, size_t why_len
 enum err devnet_anvil_start(struct devnet *d, char *why, size_t why_len)
 {
     char path[DEVNET_PATH];
-    if (!find_anvil(path)) {
+    static const char installed[] =
+        "../tests/interop/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil";
+    if (!devnet_find_program(path, "ANVIL", installed, "anvil")) {
         snprintf(why, why_len,
                  "--l1 anvil: no program `anvil` is in PATH; install Foundry, or run `npm ci` in "
                  "tests/interop, or name it with ANVIL=PATH");

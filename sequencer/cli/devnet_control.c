@@ -140,6 +140,7 @@ static struct json_object *describe_node(const struct devnet_node *node)
     doc_put_text(o, "admin", node->admin);
     doc_put_text(o, "dir", node->dir);
     doc_put(o, "pid", node->pid > 0 ? json_object_new_int(node->pid) : NULL);
+    doc_put(o, "el", devnet_el_doc(&node->el));
     return o;
 }
 

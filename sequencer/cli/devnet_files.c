@@ -105,11 +105,12 @@ static void default_u64(uint64_t *value, uint64_t otherwise)
     *value = *value == 0 ? otherwise : *value;
 }
 
-static void defaults(struct devnet_options *o)
+static void defaults(struct devnet *d)
 {
+    struct devnet_options *o = &d->options;
     default_u64(&o->nodes, 4);
     default_u64(&o->base_port, 8545);
-    default_u64(&o->block_ms, 200);
+    default_u64(&o->block_ms, devnet_el_wanted(d) ? DEVNET_EL_LEAST_MS : 200);
     default_u64(&o->turn, 8);
     default_u64(&o->chain_id, 41197);
     default_u64(&o->seal_ms, GENESIS_SEAL_MS);
@@ -136,17 +137,22 @@ static enum err write_yaml(const struct devnet_node *node, char *why, size_t why
     char chain[24];
     const struct devnet_l1 *l1 = &node->net->l1;
     snprintf(chain, sizeof chain, "%llu", (unsigned long long)l1->chain_id);
+    const struct devnet_el *el = &node->el;
     const char *flags[] = {"--dir", node->dir, "--genesis", genesis, "--name",  node->member->name,
                            "--rpc", rpc,       "--admin",   admin,   "--p2p",   node->p2p,
                            "--log", node->log, "--cors",    "*",     "--hosts", "*",
                            "--l1",  l1->rpc,   "--l1-chain-id", chain, "--l1-start", l1->start,
                            "--l1-poll", "500ms", "--l1-beacon", l1->rpc, "--da", l1->layer};
+    const char *clients[] = {"--el", el->url, "--el-secret", el->secret};
     enum { PLAIN = 18 };
-    char *argv[sizeof flags / sizeof flags[0] + 1];
+    char *argv[(sizeof flags + sizeof clients) / sizeof flags[0] + 1];
     int argc = 0;
     size_t n = l1->wanted ? sizeof flags / sizeof flags[0] : PLAIN;
     for (size_t i = 0; i < n; i++) {
         argv[argc++] = (char *)(uintptr_t)flags[i];
+    }
+    for (size_t i = 0; el->kind != DEVNET_EL_NONE && i < sizeof clients / sizeof clients[0]; i++) {
+        argv[argc++] = (char *)(uintptr_t)clients[i];
     }
     argv[argc] = NULL;
     TRY(config_load(&config, argc, argv, why, why_len));
@@ -244,6 +250,7 @@ static enum err resume(struct devnet *d, const char *genesis, char *why, size_t 
             return ERR_CONFIG;
         }
     }
+    TRY(devnet_el_resume(d, why, why_len));
     TRY(devnet_l1_resume(d, why, why_len));
     return !d->l1.wanted && devnet_l1_wanted(d) ? add_l1(d, why, why_len) : OK;
 }
@@ -269,11 +276,12 @@ static enum err create(struct devnet *d, const char *genesis, char *why, size_t 
         snprintf(why, why_len, "%s is neither empty nor a devnet's; choose another --dir", d->dir);
         return ERR_CONFIG;
     }
-    defaults(&d->options);
+    defaults(d);
     d->base_port = (uint16_t)d->options.base_port;
     TRY(devnet_genesis_make(d, why, why_len));
-    TRY(genesis_file_write(&d->genesis, genesis, why, why_len));
     place_nodes(d);
+    TRY(devnet_el_open(d, why, why_len));
+    TRY(genesis_file_write(&d->genesis, genesis, why, why_len));
     TRY(devnet_l1_open(d, why, why_len));
     for (uint32_t i = 0; i < d->n; i++) {
         TRY(devnet_files_make_node(d, i, why, why_len));

@@ -38,7 +38,7 @@ static struct json_object *describe_node(const struct devnet_node *node)
     doc_put_u64(o, "pid", (uint64_t)node->pid);
     doc_put_text(o, "dir", node->dir);
     doc_put_text(o, "log", node->log);
-    doc_put(o, "el", NULL);
+    doc_put(o, "el", devnet_el_doc(&node->el));
     return o;
 }
 
@@ -123,6 +123,17 @@ void devnet_json_l1(const struct devnet *d, const char *state)
     doc_put(o, "pid", d->l1.pid != 0 ? json_object_new_int(d->l1.pid) : NULL);
     doc_put_text(o, "state", state);
     doc_put(o, "code", d->l1.pid != 0 ? NULL : json_object_new_int(d->l1.code));
+    print(o);
+}
+
+void devnet_json_el(const struct devnet_el *el)
+{
+    struct json_object *o = event("el");
+    doc_put_u64(o, "index", el->node->index);
+    doc_put_text(o, "kind", devnet_el_name(el->kind));
+    doc_put(o, "pid", el->pid != 0 ? json_object_new_int(el->pid) : NULL);
+    doc_put_text(o, "state", devnet_el_state(el));
+    doc_put(o, "code", el->pid != 0 ? NULL : json_object_new_int(el->code));
     print(o);
 }
 

@@ -34,10 +34,7 @@ static void on_exit_of(uv_process_t *process, int64_t status, int signal)
     devnet_control_update(node->net);
     node->closing = true;
     uv_close((uv_handle_t *)process, on_closed);
-    if (node->net->stopping && devnet_running(node->net) == 0) {
-        devnet_anvil_stop(node->net);
-        devnet_control_close(node->net);
-    }
+    devnet_end_rest(node->net);
 }
 
 /* What a node prints before its log is open goes to a file beside it. */
@@ -127,6 +124,21 @@ uint32_t devnet_running(const struct devnet *d)
     return n;
 }
 
+void devnet_end_rest(struct devnet *d)
+{
+    if (!d->stopping || devnet_running(d) > 0) {
+        return;
+    }
+    devnet_el_stop(d);
+    for (uint32_t i = 0; i < d->n; i++) {
+        if (d->node[i].el.pid != 0) {
+            return;
+        }
+    }
+    devnet_anvil_stop(d);
+    devnet_control_close(d);
+}
+
 void devnet_stop(struct devnet *d, int exit_code)
 {
     if (d->stopping) {
@@ -138,10 +150,7 @@ void devnet_stop(struct devnet *d, int exit_code)
     for (uint32_t i = 0; i < d->n; i++) {
         end_cleanly(&d->node[i]);
     }
-    if (devnet_running(d) == 0) {
-        devnet_anvil_stop(d);
-        devnet_control_close(d);
-    }
+    devnet_end_rest(d);
 }
 
 static void look_at(struct devnet_node *node)

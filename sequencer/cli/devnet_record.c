@@ -76,6 +76,7 @@ static void read_node(struct devnet_record_node *out, struct json_object *o)
 {
     char path[DEVNET_PATH + 16];
     out->pid = (int)doc_u64(o, "pid", 0);
+    out->el_pid = (int)doc_u64(doc_member(o, "el"), "pid", 0);
     snprintf(out->name, sizeof out->name, "%s", doc_text(o, "name", "?"));
     snprintf(out->rpc, sizeof out->rpc, "%s", doc_text(o, "rpc", ""));
     snprintf(out->admin, sizeof out->admin, "%s", doc_text(o, "admin", ""));

@@ -24,6 +24,7 @@ struct devnet_record_node {
     char rpc[DEVNET_URL];
     char admin[DEVNET_URL];
     char dir[DEVNET_PATH];
+    int el_pid; /* of its execution client; 0: down, or none that the devnet started */
     char token[DEVNET_TOKEN]; /* bearer token of the admin port, read from the node's folder */
 };
 

@@ -152,10 +152,13 @@ static const char *role_of(const struct devnet *d, const struct devnet_node *nod
 static void draw_node(struct picture *p, const struct devnet *d, const struct devnet_node *node)
 {
     uint64_t lag = d->gap.head > node->head ? d->gap.head - node->head : 0;
-    add_line(p, colour_of(d, node), "%c %-7s %-9s %-9s head %-9llu lag %-6llu pid %-8d %s%s",
+    bool has_el = node->el.kind != DEVNET_EL_NONE;
+    add_line(p, colour_of(d, node), "%c %-7s %-9s %-9s head %-9llu lag %-6llu pid %-8d %s%s%s%s%s",
              node->index == d->selected ? '>' : ' ', node->member->name, role_of(d, node),
              word_of(node), (unsigned long long)node->head, (unsigned long long)lag, node->pid,
-             node->cut ? "cut off " : "", node->lossy ? "lossy" : "");
+             has_el ? devnet_el_name(node->el.kind) : "",
+             has_el ? " " : "", has_el ? devnet_el_state(&node->el) : "",
+             node->cut ? " cut off" : "", node->lossy ? " lossy" : "");
 }
 
 static void draw_events(struct picture *p, const struct devnet *d)

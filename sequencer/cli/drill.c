@@ -101,12 +101,15 @@ static void refuse(struct drill *d, enum err e, const char *why)
 
 static void act_on_process(struct drill *d)
 {
-    int pid = d->record->node[d->order.node].pid;
+    const struct devnet_record_node *node = &d->record->node[d->order.node];
+    int pid = d->order.client ? node->el_pid : node->pid;
     int number = d->order.action == CHAOS_KILL   ? SIGKILL
                  : d->order.action == CHAOS_STOP ? SIGSTOP
                                                  : SIGCONT;
     if (!devnet_record_owns(d->record, pid)) {
-        refuse(d, ERR_REFUSED, "it does not run; `baton chaos restart N` starts it");
+        refuse(d, ERR_REFUSED, d->order.client
+                                   ? "no execution client that this devnet started runs there"
+                                   : "it does not run; `baton chaos restart N` starts it");
         return;
     }
     if (kill(pid, number) != 0) {

@@ -219,6 +219,11 @@ static enum err replay_open(struct replay *r, const char *dir, struct genesis *g
     }
     TRY(layer_file_open(&r->files, dir, g->chain_id, FIRST_BLOCK, false, r->why, r->why_len));
     r->layer = layer_file_layer(r->files);
+    if (g->execution != EXECUTION_LEDGER) {
+        snprintf(r->why, r->why_len, "the blocks of this chain are executed by execution clients; "
+                                     "only chains of the built-in ledger are rebuilt");
+        return ERR_REFUSED;
+    }
     TRY(ledger_create(&r->ledger, g));
     ledger_head(r->ledger, &r->head);
     r->seen->head = r->head.number;

@@ -131,19 +131,19 @@ static enum heard hear(struct ask *a, struct endpoint *e, const struct http_repl
 {
     struct answers answers = {0};
     enum heard heard = HEARD_USELESS;
-    enum l1_fault f = r->fault;
+    enum web_fault f = r->fault;
     if (is_absent(a, r)) {
         a->absent++;
         return HEARD_USELESS;
     }
-    if (f == L1_FAULT_NONE && a->path == NULL) {
+    if (f == WEB_FAULT_NONE && a->path == NULL) {
         f = answers_read(&answers, &a->request, r->body);
-    } else if (f == L1_FAULT_NONE) {
+    } else if (f == WEB_FAULT_NONE) {
         answers.root = json_read(r->body);
         answers.at[0].result = answers.root;
-        f = answers.root == NULL ? L1_FAULT_GARBAGE : L1_FAULT_NONE;
+        f = answers.root == NULL ? WEB_FAULT_GARBAGE : WEB_FAULT_NONE;
     }
-    if (f == L1_FAULT_NONE) {
+    if (f == WEB_FAULT_NONE) {
         heard = a->heard(a, e, &answers);
     } else {
         endpoint_fault(e, f);
@@ -177,12 +177,12 @@ static void on_answer(void *arg, const struct http_reply *r)
     leg->state = LEG_DONE;
     a->waiting--;
     endpoint_took(leg->endpoint, r->took_ms);
-    if (leg->endpoint->state.beacon && r->fault == L1_FAULT_NONE) {
+    if (leg->endpoint->state.beacon && r->fault == WEB_FAULT_NONE) {
         endpoint_well(leg->endpoint); /* nobody polls it */
     }
     if (!a->over) {
         go_on(a, hear(a, leg->endpoint, r));
-    } else if (r->fault != L1_FAULT_NONE && !is_absent(a, r)) {
+    } else if (r->fault != WEB_FAULT_NONE && !is_absent(a, r)) {
         endpoint_fault(leg->endpoint, r->fault);
     }
     if (a->over && a->told && a->waiting == 0) {

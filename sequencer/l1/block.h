@@ -3,7 +3,7 @@
 #ifndef SEQUENCER_L1_BLOCK_H
 #define SEQUENCER_L1_BLOCK_H
 
-#include "sequencer/l1/json.h"
+#include "sequencer/web/json.h"
 #include "sequencer/l1/l1.h"
 
 struct block_watch {

@@ -52,17 +52,17 @@ void endpoint_say(struct endpoint *e, bool bad, const char *what)
 }
 
 /* Errors that servers answer with, and requests that they refuse, say nothing about their health. */
-void endpoint_fault(struct endpoint *e, enum l1_fault f)
+void endpoint_fault(struct endpoint *e, enum web_fault f)
 {
     e->state.faults[f]++;
-    if (f == L1_FAULT_ERROR) {
+    if (f == WEB_FAULT_ERROR) {
         return;
     }
     e->fault_ms = client_now(e->c);
     if (!e->told) {
-        endpoint_say(e, true, l1_fault_name(f));
+        endpoint_say(e, true, web_fault_name(f));
     }
-    if (++e->failures >= DEAD_FAILURES || f == L1_FAULT_WRONG_CHAIN) {
+    if (++e->failures >= DEAD_FAILURES || f == WEB_FAULT_WRONG_CHAIN) {
         e->dead = true;
     }
 }

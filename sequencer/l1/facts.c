@@ -26,14 +26,14 @@ static enum heard heard_account(struct ask *a, struct endpoint *e, struct answer
     uint8_t vote[40] = {NO_STATE};
     struct l1_account account;
     if (no_such_block(r)) {
-        e->state.faults[L1_FAULT_ERROR]++;
+        e->state.faults[WEB_FAULT_ERROR]++;
         bool all = ask_vote(a, e, vote, sizeof vote);
         a->failing = all ? ERR_NOT_FOUND : a->failing;
         return HEARD_MORE;
     }
     if (!json_u64(r->at[0].result, &account.nonce) ||
         !json_u256(r->at[1].result, &account.balance)) {
-        endpoint_fault(e, L1_FAULT_GARBAGE);
+        endpoint_fault(e, WEB_FAULT_GARBAGE);
         return HEARD_USELESS;
     }
     store_be64(vote, account.nonce);
@@ -149,11 +149,11 @@ static enum heard heard_receipt(struct ask *a, struct endpoint *e, struct answer
     struct receipt_ask *x = (struct receipt_ask *)a;
     struct l1_receipt receipt = {0};
     if (r->at[0].error) {
-        endpoint_fault(e, L1_FAULT_ERROR);
+        endpoint_fault(e, WEB_FAULT_ERROR);
         return HEARD_USELESS;
     }
     if (r->at[0].result != NULL && !read_receipt(&receipt, r->at[0].result, &x->tx)) {
-        endpoint_fault(e, L1_FAULT_GARBAGE);
+        endpoint_fault(e, WEB_FAULT_GARBAGE);
         return HEARD_USELESS;
     }
     x->receipt = receipt;
@@ -216,12 +216,12 @@ static enum heard heard_seen(struct ask *a, struct endpoint *e, struct answers *
     struct json_object *o = r->at[0].result;
     struct hash mine;
     if (r->at[0].error) {
-        endpoint_fault(e, L1_FAULT_ERROR);
+        endpoint_fault(e, WEB_FAULT_ERROR);
         return HEARD_USELESS;
     }
     if (o != NULL && (!json_fixed(json_get(o, "hash"), mine.b, sizeof mine.b) ||
                       !hash_equal(&mine, &x->tx))) {
-        endpoint_fault(e, L1_FAULT_GARBAGE);
+        endpoint_fault(e, WEB_FAULT_GARBAGE);
         return HEARD_USELESS;
     }
     bool mined = json_get(o, "blockHash") != NULL;
@@ -247,7 +247,7 @@ static void tell_seen(struct ask *a)
 
 enum err facts_seen(void *ctx, const struct hash *tx, l1_seen_cb cb, void *arg)
 {
-    struct seen_ask *x = ask_make(ctx, sizeof *x, LIMIT_L1_ANSWER);
+    struct seen_ask *x = ask_make(ctx, sizeof *x, LIMIT_WEB_ANSWER);
     if (x == NULL) {
         return ERR_NO_MEMORY;
     }

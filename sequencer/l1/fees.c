@@ -83,7 +83,7 @@ static enum heard heard_fees(struct ask *a, struct endpoint *e, struct answers *
     struct l1_fees f = {0};
     struct u256 direct;
     if (r->at[0].error || !read_history(&f, r->at[0].result)) {
-        endpoint_fault(e, r->at[0].error ? L1_FAULT_ERROR : L1_FAULT_GARBAGE);
+        endpoint_fault(e, r->at[0].error ? WEB_FAULT_ERROR : WEB_FAULT_GARBAGE);
         return HEARD_USELESS;
     }
     (void)json_u256(r->at[1].result, &f.tip_asked); /* not every client has these two */

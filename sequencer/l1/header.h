@@ -4,7 +4,7 @@
 #ifndef SEQUENCER_L1_HEADER_H
 #define SEQUENCER_L1_HEADER_H
 
-#include "sequencer/l1/json.h"
+#include "sequencer/web/json.h"
 #include "sequencer/l1/l1.h"
 
 /* ERR_MALFORMED: no header. ERR_INVALID_BLOCK: its fields do not hash to its hash. */

@@ -12,7 +12,7 @@
 
 #include <uv.h>
 
-#include "sequencer/l1/fault.h"
+#include "sequencer/web/fault.h"
 #include "sequencer/l1/l1.h"
 
 struct l1_client;
@@ -51,7 +51,7 @@ struct l1_endpoint_state {
     uint64_t head;
     uint32_t latency_ms; /* smoothed */
     uint64_t requests;
-    uint64_t faults[L1_FAULTS];
+    uint64_t faults[WEB_FAULTS];
 };
 
 /* ERR_CONFIG: number of endpoints, or no URL; ERR_NO_MEMORY. */

@@ -2,10 +2,10 @@
 #ifndef SEQUENCER_L1_PARTS_H
 #define SEQUENCER_L1_PARTS_H
 
-#include "sequencer/l1/http.h"
+#include "sequencer/web/http.h"
 #include "sequencer/l1/l1_client.h"
 #include "sequencer/l1/quorum.h"
-#include "sequencer/l1/request.h"
+#include "sequencer/web/request.h"
 
 enum { DEAD_FAILURES = 3, VOTE_BYTES = 136 };
 
@@ -114,7 +114,7 @@ static inline uint64_t client_ids(struct l1_client *c)
 void endpoint_name(char *out, size_t size, const char *url);
 enum err endpoint_send(struct endpoint *e, const char *path, struct bytes body, size_t max,
                        http_reply_cb cb, void *arg) MUST_USE;
-void endpoint_fault(struct endpoint *e, enum l1_fault f);
+void endpoint_fault(struct endpoint *e, enum web_fault f);
 void endpoint_well(struct endpoint *e);
 void endpoint_say(struct endpoint *e, bool bad, const char *what);
 void endpoint_took(struct endpoint *e, uint32_t ms);

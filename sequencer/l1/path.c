@@ -111,7 +111,7 @@ static enum heard heard_numbers(struct ask *a, struct endpoint *e, struct answer
         enum err err = r->at[k].error ? ERR_MALFORMED : o == NULL ? OK : header_read(h, o);
         if (err != OK || (o != NULL && h->at.number != x->number[k])) {
             bool lie = err == ERR_INVALID_BLOCK || err == OK;
-            endpoint_fault(e, lie ? L1_FAULT_CONTRADICTS : L1_FAULT_GARBAGE);
+            endpoint_fault(e, lie ? WEB_FAULT_CONTRADICTS : WEB_FAULT_GARBAGE);
             return HEARD_USELESS;
         }
     }
@@ -217,7 +217,7 @@ static void drop_numbers(struct ask *a)
 /* The path is handed over once the question is on its way. */
 static struct numbers_ask *make_numbers(struct l1_client *c)
 {
-    struct numbers_ask *x = ask_make(c, sizeof *x, LIMIT_L1_ANSWER);
+    struct numbers_ask *x = ask_make(c, sizeof *x, LIMIT_WEB_ANSWER);
     if (x == NULL) {
         return NULL;
     }

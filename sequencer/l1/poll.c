@@ -34,7 +34,7 @@ static void poll_over(struct endpoint *e)
     e->poll_at_ms = client_now(e->c) + next_pause(e);
 }
 
-static void poll_failed(struct endpoint *e, enum l1_fault f)
+static void poll_failed(struct endpoint *e, enum web_fault f)
 {
     endpoint_fault(e, f);
     e->of_chain = false; /* who knows what stands behind that address when it answers again */
@@ -60,29 +60,29 @@ static void leave_out(struct endpoint *e)
 {
     if (e->out_ms == 0) {
         e->out_ms = client_now(e->c);
-        e->state.faults[L1_FAULT_CONTRADICTS]++;
+        e->state.faults[WEB_FAULT_CONTRADICTS]++;
         endpoint_say(e, true, "its chain went back too far, or lacks a parent: left out");
     }
 }
 
 /* In the order in which poll_ask asked. */
-static enum l1_fault take_poll(struct endpoint *e, const struct answers *r)
+static enum web_fault take_poll(struct endpoint *e, const struct answers *r)
 {
     struct l1_header h;
     uint32_t at = 0;
     if (!e->of_chain && r->at[at].error) {
-        return L1_FAULT_GARBAGE;
+        return WEB_FAULT_GARBAGE;
     }
     if (!e->of_chain && !is_of_chain(e, &r->at[at++])) {
-        return L1_FAULT_WRONG_CHAIN;
+        return WEB_FAULT_WRONG_CHAIN;
     }
     const struct answer *latest = &r->at[at++];
     if (latest->error || latest->result == NULL) {
-        return L1_FAULT_GARBAGE;
+        return WEB_FAULT_GARBAGE;
     }
     enum err err = header_read(&h, latest->result);
     if (err != OK) {
-        return err == ERR_INVALID_BLOCK ? L1_FAULT_CONTRADICTS : L1_FAULT_GARBAGE;
+        return err == ERR_INVALID_BLOCK ? WEB_FAULT_CONTRADICTS : WEB_FAULT_GARBAGE;
     }
     if (at < r->n) {
         take_finalized(e, &r->at[at]);
@@ -91,23 +91,23 @@ static enum l1_fault take_poll(struct endpoint *e, const struct answers *r)
     if (!quorum_head(&e->c->quorum, e->index, &h)) {
         leave_out(e);
     }
-    return L1_FAULT_NONE;
+    return WEB_FAULT_NONE;
 }
 
 static void on_poll(void *arg, const struct http_reply *reply)
 {
     struct endpoint *e = arg;
     struct answers r = {0};
-    enum l1_fault f = reply->fault;
+    enum web_fault f = reply->fault;
     endpoint_took(e, reply->took_ms);
-    if (f == L1_FAULT_NONE) {
+    if (f == WEB_FAULT_NONE) {
         f = answers_read(&r, &e->poll, reply->body);
     }
-    if (f == L1_FAULT_NONE) {
+    if (f == WEB_FAULT_NONE) {
         f = take_poll(e, &r);
     }
     answers_release(&r);
-    if (f != L1_FAULT_NONE) {
+    if (f != WEB_FAULT_NONE) {
         poll_failed(e, f);
     } else {
         endpoint_well(e);
@@ -156,40 +156,40 @@ void poll_tick(struct endpoint *e)
 
 /* ---- the windows' next parents --------------------------------------------------------------- */
 
-static enum l1_fault take_parent(struct endpoint *e, const struct answers *r)
+static enum web_fault take_parent(struct endpoint *e, const struct answers *r)
 {
     struct l1_header h;
     const struct answer *a = &r->at[0];
     if (a->error) {
-        return L1_FAULT_GARBAGE;
+        return WEB_FAULT_GARBAGE;
     }
     if (a->result == NULL || header_read(&h, a->result) != OK ||
         !hash_equal(&h.at.hash, &e->fetched)) {
-        return L1_FAULT_CONTRADICTS;
+        return WEB_FAULT_CONTRADICTS;
     }
     /* Its head may have moved to another branch meanwhile: then this is no parent any more. */
     (void)quorum_parent(&e->c->quorum, e->index, &h);
-    return L1_FAULT_NONE;
+    return WEB_FAULT_NONE;
 }
 
 static void on_parent(void *arg, const struct http_reply *reply)
 {
     struct endpoint *e = arg;
     struct answers r = {0};
-    enum l1_fault f = reply->fault;
-    if (f == L1_FAULT_NONE) {
+    enum web_fault f = reply->fault;
+    if (f == WEB_FAULT_NONE) {
         f = answers_read(&r, &e->fetch, reply->body);
     }
-    if (f == L1_FAULT_NONE) {
+    if (f == WEB_FAULT_NONE) {
         f = take_parent(e, &r);
     }
     answers_release(&r);
     request_free(&e->fetch);
     e->fetching = false;
-    if (f == L1_FAULT_CONTRADICTS) {
+    if (f == WEB_FAULT_CONTRADICTS) {
         quorum_contradiction(&e->c->quorum, e->index);
         leave_out(e);
-    } else if (f != L1_FAULT_NONE) {
+    } else if (f != WEB_FAULT_NONE) {
         poll_failed(e, f);
     }
     poll_decide(e->c);

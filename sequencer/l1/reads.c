@@ -22,7 +22,7 @@ static enum heard heard_block(struct ask *a, struct endpoint *e, struct answers 
 {
     struct block_ask *x = (struct block_ask *)a;
     if (r->at[0].error) {
-        endpoint_fault(e, L1_FAULT_ERROR);
+        endpoint_fault(e, WEB_FAULT_ERROR);
         return HEARD_USELESS;
     }
     if (r->at[0].result == NULL) {
@@ -35,7 +35,7 @@ static enum heard heard_block(struct ask *a, struct endpoint *e, struct answers 
     }
     block_release(&x->read);
     if (err != ERR_NO_MEMORY) {
-        endpoint_fault(e, err == ERR_MALFORMED ? L1_FAULT_GARBAGE : L1_FAULT_CONTRADICTS);
+        endpoint_fault(e, err == ERR_MALFORMED ? WEB_FAULT_GARBAGE : WEB_FAULT_CONTRADICTS);
         a->failing = ERR_INVALID_BLOCK;
     }
     return HEARD_USELESS;
@@ -65,7 +65,7 @@ enum err reads_block(void *ctx, const struct l1_ref *at, const struct address *t
     if (to_n > L1_WATCHED) {
         return ERR_USAGE;
     }
-    struct block_ask *x = ask_make(ctx, sizeof *x, LIMIT_L1_ANSWER);
+    struct block_ask *x = ask_make(ctx, sizeof *x, LIMIT_WEB_ANSWER);
     if (x == NULL) {
         return ERR_NO_MEMORY;
     }
@@ -177,7 +177,7 @@ static enum heard heard_blobs(struct ask *a, struct endpoint *e, struct answers 
         a->absent++;
         return HEARD_USELESS;
     }
-    endpoint_fault(e, L1_FAULT_CONTRADICTS);
+    endpoint_fault(e, WEB_FAULT_CONTRADICTS);
     a->failing = ERR_INVALID_BLOCK;
     return HEARD_USELESS;
 }
@@ -234,7 +234,7 @@ enum err reads_blobs(void *ctx, const struct l1_header *at, const struct hash *v
     if (n == 0 || n > LIMIT_L1_BLOBS) {
         return ERR_USAGE;
     }
-    struct blobs_ask *x = ask_make(c, sizeof *x, LIMIT_L1_ANSWER);
+    struct blobs_ask *x = ask_make(c, sizeof *x, LIMIT_WEB_ANSWER);
     if (x == NULL) {
         return ERR_NO_MEMORY;
     }

@@ -17,12 +17,12 @@ static enum l1_send judge(const struct send_ask *x, struct endpoint *e, const st
 {
     struct hash answered;
     if (r->error) {
-        e->state.faults[L1_FAULT_ERROR]++;
+        e->state.faults[WEB_FAULT_ERROR]++;
         return send_class(r->code, r->message);
     }
     if (!json_fixed(r->result, answered.b, sizeof answered.b) ||
         !hash_equal(&answered, &x->tx)) {
-        endpoint_fault(e, L1_FAULT_GARBAGE);
+        endpoint_fault(e, WEB_FAULT_GARBAGE);
         return L1_SEND_NET;
     }
     return L1_SEND_ACCEPTED;

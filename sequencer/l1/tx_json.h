@@ -4,7 +4,7 @@
 #define SEQUENCER_L1_TX_JSON_H
 
 #include "proto/rlp.h"
-#include "sequencer/l1/json.h"
+#include "sequencer/web/json.h"
 
 enum { TX_JSON_LEGACY, TX_JSON_LIST, TX_JSON_FEE_MARKET, TX_JSON_BLOB, TX_JSON_CODE };
 

@@ -25,8 +25,10 @@ static void apply_faults(struct node *n)
 
 static void set_stall(struct node *n, bool stall)
 {
-    n->chaos.stall = stall;
-    ledger_service_stall(n->ledger, stall);
+    n->chaos.stall = stall && n->ledger != NULL; /* a client is stopped from outside */
+    if (n->ledger != NULL) {
+        ledger_service_stall(n->ledger, stall);
+    }
 }
 
 static struct json_object *faults_doc(const struct node *n)

@@ -5,11 +5,21 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "sequencer/engine/engine_body.h"
 #include "sequencer/node/parts.h"
 
 bool blocks_is_empty(const struct header *h)
 {
     return (h->flags & FLAG_EMPTY) != 0;
+}
+
+struct bytes body_txs(const struct genesis *g, struct bytes body)
+{
+    struct bytes txs = body;
+    if (g->execution != EXECUTION_LEDGER && engine_body_txs(body, &txs) != OK) {
+        return bytes_of(NULL, 0);
+    }
+    return txs;
 }
 
 static void touch(struct node *n, struct block_entry *e)
@@ -237,6 +247,30 @@ void blocks_forget_below(struct node *n, uint64_t slot)
             entry_free(n, e);
         }
     }
+}
+
+/* Nothing is started before all are marked: a child does not go before its parent. */
+void blocks_run_again(struct node *n)
+{
+    struct block_entry *e;
+    execute_put_off(n);
+    DL_FOREACH(n->blocks.lru, e)
+    {
+        bool again = e->run == ENTRY_VALID && !e->done && e->has_head;
+        if (again && !blocks_is_empty(&e->head.header)) {
+            e->run = ENTRY_NOT_RUN;
+        }
+        e->run_retry_us = 0;
+        e->run_wait_us = 0;
+    }
+    DL_FOREACH(n->blocks.lru, e)
+    {
+        if (e->run == ENTRY_NOT_RUN && e->has_info && !e->done) {
+            execute_want(n, e);
+        }
+    }
+    n->executes.again = true;
+    execute_go_on(n);
 }
 
 void blocks_close(struct node *n)

@@ -66,7 +66,7 @@ static bool alloc_txs(struct block_entry *e, uint32_t count)
     bool ok = raw != NULL && e->tx != NULL && e->tx_hash != NULL && e->tx_sender != NULL &&
               e->tx_nonce != NULL;
     if (ok) {
-        body_split(bytes_of(e->body, e->body_len), raw, count);
+        body_split(body_txs(&e->node->genesis, bytes_of(e->body, e->body_len)), raw, count);
         for (uint32_t i = 0; i < count; i++) {
             e->tx[i].raw = raw[i];
         }
@@ -275,7 +275,7 @@ static void root_good(struct node *n, struct block_entry *e)
 {
     uint32_t count = 0;
     e->body_state = ENTRY_CHECKING;
-    if (body_count(bytes_of(e->body, e->body_len), &count) != OK) {
+    if (body_count(body_txs(&n->genesis, bytes_of(e->body, e->body_len)), &count) != OK) {
         finished(n, e, false);
     } else if (!alloc_txs(e, count)) {
         blocks_drop_body(n, e);

@@ -152,7 +152,9 @@ void build_verdict(struct node *n, const struct block_entry *e, bool good)
 void build_ask(struct node *n, const struct effect *e)
 {
     struct build *b = build_slot(n);
-    if (b == NULL || n->self < 0) {
+    /* A client fills its block by itself: it cannot be told to leave transactions out. */
+    bool refuse = n->link.engine != NULL && posting_pressure(n).refuse;
+    if (b == NULL || n->self < 0 || refuse) {
         answer(n, e->u.build.number, NULL, NULL);
         return;
     }

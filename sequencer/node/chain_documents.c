@@ -181,6 +181,21 @@ static struct json_object *loop_doc(const struct node *n)
     return o;
 }
 
+static struct json_object *client_doc(const struct node *n)
+{
+    static const char *const word[] = {
+        [ENGINE_GREETING] = "greeting",  [ENGINE_READY] = "feeding",
+        [ENGINE_LOST] = "lost",          [ENGINE_REFUSED] = "refused",
+        [ENGINE_TURNED_AWAY] = "denied", [ENGINE_CLOSED] = "closed",
+    };
+    struct json_object *o = json_object_new_object();
+    bool level = link_is_level(n);
+    json_put_text(o, "state", level ? "ready" : word[engine_state(n->link.engine)]);
+    json_put_text(o, "why", n->link.why);
+    json_put_u64(o, "fed", n->link.fed);
+    return o;
+}
+
 struct json_object *documents_status(struct node *n)
 {
     struct core_view v;
@@ -207,6 +222,9 @@ struct json_object *documents_status(struct node *n)
     json_object_object_add(o, "members", documents_members(n));
     json_object_object_add(o, "mempool", pool_doc(n));
     json_object_object_add(o, "loop", loop_doc(n));
+    if (n->ledger == NULL) {
+        json_object_object_add(o, "executionClient", client_doc(n));
+    }
     json_put_u64(o, "takeovers", incidents_total(n->incidents));
     json_put_text(o, "version", "v" NODE_VERSION);
     return o;

@@ -94,7 +94,7 @@ enum err view_block(struct node *n, struct block_entry *e, struct rpc_block *out
     fill(out, &e->info);
     out->slot = e->head.header.slot;
     out->leader = e->head.header.leader;
-    out->body = bytes_of(e->body, e->body_len);
+    out->body = body_txs(&n->genesis, bytes_of(e->body, e->body_len));
     if (e->body_state == ENTRY_GOOD) {
         out->sender = e->tx_sender;
         out->tx_hash = e->tx_hash;
@@ -254,7 +254,11 @@ static uint64_t pending_nonce(void *ctx, const struct address *a)
 static void fees(void *ctx, struct rpc_fees *out)
 {
     struct node *n = ctx;
-    ledger_service_base_fee(n->ledger, &out->base_fee);
+    if (n->ledger == NULL) {
+        link_base_fee(n, &out->base_fee);
+    } else {
+        ledger_service_base_fee(n->ledger, &out->base_fee);
+    }
     out->tip = u256_from_u64(1000000);
 }
 
@@ -298,6 +302,12 @@ static void account(void *ctx, const struct hash *block, const struct address *a
 {
     struct node *n = ctx;
     const struct hash *payload = block == NULL ? &n->finality.latest_payload : block;
+    if (n->ledger == NULL) {
+        const struct block_entry *e = block == NULL ? NULL : view_by_payload(n, block);
+        chain_client_account(n, e == NULL ? n->finality.latest_number : e->head.header.height, a,
+                             cb, arg);
+        return;
+    }
     if (!proof && hash_equal(payload, &n->finality.latest_payload)) {
         struct ledger_account acc;
         ledger_service_account(n->ledger, a, &acc);
@@ -349,23 +359,28 @@ static void limit_hit(void *ctx, const char *limit)
     book_limit(ctx, limit);
 }
 
-const struct rpc_backend chain_backend = {
-    .chain_id = chain_id,
-    .head = head,
-    .block_by_number = block_by_number,
-    .block_by_hash = block_by_hash,
-    .tx = find_tx,
-    .pending_nonce = pending_nonce,
-    .fees = fees,
-    .pool = pool,
-    .readiness = readiness,
-    .metrics = metrics_page,
-    .account = account,
-    .submit = submit,
-    .document = documents_answer,
-    .admin = admin_answer,
-    .forward = NULL,
-    .counted = counted,
-    .connections = connections,
-    .limit_hit = limit_hit,
-};
+/* `forward` is the difference: with the built-in ledger there is nobody to ask. */
+#define CHAIN_BACKEND(forward_or_null)                                                          \
+    {                                                                                           \
+        .chain_id = chain_id,                                                                   \
+        .head = head,                                                                           \
+        .block_by_number = block_by_number,                                                     \
+        .block_by_hash = block_by_hash,                                                         \
+        .tx = find_tx,                                                                          \
+        .pending_nonce = pending_nonce,                                                         \
+        .fees = fees,                                                                           \
+        .pool = pool,                                                                           \
+        .readiness = readiness,                                                                 \
+        .metrics = metrics_page,                                                                \
+        .account = account,                                                                     \
+        .submit = submit,                                                                       \
+        .document = documents_answer,                                                           \
+        .admin = admin_answer,                                                                  \
+        .forward = (forward_or_null),                                                           \
+        .counted = counted,                                                                     \
+        .connections = connections,                                                             \
+        .limit_hit = limit_hit,                                                                 \
+    }
+
+const struct rpc_backend chain_backend = CHAIN_BACKEND(NULL);
+const struct rpc_backend chain_client_backend = CHAIN_BACKEND(chain_forward);

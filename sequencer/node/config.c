@@ -11,6 +11,8 @@
 #include "proto/bytes.h"
 #include "sequencer/node/config_keys.h"
 
+enum { EL_FILL_MAX_MS = 2000 };
+
 struct base {
     char cwd[CONFIG_TEXT];
     char config[2 * CONFIG_TEXT]; /* absolute path of the file; empty: none */
@@ -143,9 +145,33 @@ static enum err derive(struct config *c, const struct base *b, char *why, size_t
     TRY(in_dir(c->key, c, "key.json", why, why_len));
     TRY(in_dir(c->password, c, "password", why, why_len));
     TRY(in_dir(c->admin_token, c, "admin.token", why, why_len));
+    TRY(in_dir(c->el_secret, c, "jwt.hex", why, why_len));
     TRY(in_dir(c->l1_key, c, "poster.json", why, why_len));
     TRY(in_dir(c->l1_password, c, "password", why, why_len));
     return OK;
+}
+
+bool config_el_is_url(const struct config *c)
+{
+    return strncmp(c->el, "http://", 7) == 0 || strncmp(c->el, "https://", 8) == 0;
+}
+
+/* NULL, or what is wrong with the execution client. */
+static const char *check_el(const struct config *c)
+{
+    bool url = config_el_is_url(c);
+    if (strcmp(c->el, "ledger") != 0 && !url) {
+        return "el: expected ledger, the built-in execution client, or an http:// address";
+    }
+    if (strcmp(c->el_order, "client") != 0 && strcmp(c->el_order, "given") != 0) {
+        return "el-order: expected client or given";
+    }
+    if (c->el_fill_ms > EL_FILL_MAX_MS) {
+        return "el-fill: expected at most 2s";
+    }
+    return url && c->l1[0] != '\0' ? "el: batches of a chain with execution clients stay in files; "
+                                     "remove l1"
+                                   : NULL;
 }
 
 static enum err check(const struct config *c, char *why, size_t why_len)
@@ -158,8 +184,8 @@ static enum err check(const struct config *c, char *why, size_t why_len)
     }
     if (!level) {
         snprintf(why, why_len, "log-level '%s': expected error, warn, info or debug", c->log_level);
-    } else if (strcmp(c->el, "ledger") != 0) {
-        snprintf(why, why_len, "el '%.60s': expected ledger, the built-in execution client", c->el);
+    } else if (check_el(c) != NULL) {
+        snprintf(why, why_len, "%s", check_el(c));
     } else if (c->l1[0] != '\0' && (c->l1_chain_id[0] == '\0' || c->l1_start[0] == '\0')) {
         snprintf(why, why_len, "l1: expected l1-chain-id and l1-start beside it");
     } else if (strcmp(c->da, "calldata") != 0 && strcmp(c->da, "blob") != 0) {

@@ -30,7 +30,11 @@ struct config {
     char fee_recipient[48];  /* address; empty: the member's own */
     char cors[CONFIG_TEXT];  /* allowed origins, comma separated, * for all */
     char hosts[CONFIG_TEXT]; /* allowed Host headers */
-    char el[CONFIG_TEXT];    /* ledger */
+    char el[CONFIG_TEXT];    /* ledger, http(s)://… */
+    char el_rpc[CONFIG_TEXT];    /* http(s)://…; empty: el */
+    char el_secret[CONFIG_TEXT]; /* file; default DIR/jwt.hex */
+    char el_order[16];           /* client, given */
+    uint64_t el_fill_ms;
     uint64_t head_stall_ms;
     uint64_t inclusion_limit_ms; /* 0: off */
     bool vow_never_signed;
@@ -50,6 +54,8 @@ struct config {
 enum err config_load(struct config *out, int argc, char **argv, char *why, size_t why_len) MUST_USE;
 /* Writes a node.yaml with the values that differ from the defaults. */
 enum err config_write(const struct config *c, const char *path) MUST_USE;
+/* Blocks are executed by a client of the Engine API, not by the built-in ledger. */
+bool config_el_is_url(const struct config *c);
 /* `baton help node`. */
 void config_print_help(void);
 

@@ -135,7 +135,8 @@ static bool pump_one(struct node *n, struct block_entry *e, uint64_t now)
         e->run = e->done ? e->run : ENTRY_NOT_RUN;
         return true;
     }
-    if (e->body_state != ENTRY_GOOD || !parent_executed(n, &e->head.header)) {
+    if (e->body_state != ENTRY_GOOD || !link_is_level(n) ||
+        !parent_executed(n, &e->head.header)) {
         return false;
     }
     if (e->run_retry_us > now) {

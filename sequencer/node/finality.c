@@ -172,6 +172,7 @@ static void latest(struct node *n, struct block_entry *e)
     announce(n, e);
     for (uint32_t i = 0; i < e->txs; i++) {
         intake_final(n, &e->tx_hash[i]);
+        accounts_want(n, &e->tx_sender[i]);
     }
 }
 
@@ -237,7 +238,7 @@ static bool pump_one(struct node *n)
         execute_want(n, e);
         return false;
     }
-    if (e->body_state != ENTRY_GOOD || !e->has_info) {
+    if (e->body_state != ENTRY_GOOD || !e->has_info || !link_is_level(n)) {
         return false;
     }
     f->finalizing = true;

@@ -266,6 +266,47 @@ static void take_seal(struct source *s, struct json_object *o, struct genesis *g
     }
 }
 
+static const char *const execution_word[EXECUTION_KINDS] = {
+    [EXECUTION_LEDGER] = "ledger",
+    [EXECUTION_CANCUN] = "cancun",
+    [EXECUTION_PRAGUE] = "prague",
+    [EXECUTION_OSAKA] = "osaka",
+};
+
+static void need_hash(struct source *s, const char *place, struct json_object *o, const char *key,
+                      struct hash *out)
+{
+    char text[80] = "";
+    need_text(s, place, o, key, text, sizeof text);
+    if (s->err == OK && !hex_decode(out->b, sizeof out->b, text)) {
+        fail(s, place, "'%s': expected a hash, 0x and 64 hex digits", key);
+    }
+}
+
+/* Block 0 of the clients, where blocks are executed by them. */
+static void take_execution(struct source *s, struct json_object *o, struct genesis *g)
+{
+    static const char place[] = "executionGenesis";
+    static const char *const keys[] = {"hash", "stateRoot", "fork", NULL};
+    char word[16] = "";
+    struct json_object *e = NULL;
+    if (s->err != OK || !json_object_object_get_ex(o, place, &e)) {
+        return;
+    }
+    only_keys(s, place, e, keys);
+    need_hash(s, place, e, "hash", &g->payload);
+    need_hash(s, place, e, "stateRoot", &g->state_root);
+    need_text(s, place, e, "fork", word, sizeof word);
+    for (int i = EXECUTION_CANCUN; i < EXECUTION_KINDS; i++) {
+        if (strcmp(word, execution_word[i]) == 0) {
+            g->execution = (enum genesis_execution)i;
+        }
+    }
+    if (g->execution == EXECUTION_LEDGER) {
+        fail(s, place, "'fork': expected \"cancun\", \"prague\" or \"osaka\"");
+    }
+}
+
 static void take_all(struct source *s, struct json_object *o, struct genesis *g)
 {
     static const char *const keys[] = {"chainId",
@@ -284,6 +325,7 @@ static void take_all(struct source *s, struct json_object *o, struct genesis *g)
                                        "baseFee",
                                        "members",
                                        "alloc",
+                                       "executionGenesis",
                                        NULL};
     only_keys(s, "genesis", o, keys);
     g->chain_id = need_u64(s, "genesis", o, "chainId", INT64_MAX);
@@ -298,6 +340,7 @@ static void take_all(struct source *s, struct json_object *o, struct genesis *g)
     }
     take_members(s, o, g);
     take_allocs(s, o, g);
+    take_execution(s, o, g);
 }
 
 static char *read_text(const char *path, size_t *n)
@@ -350,6 +393,9 @@ static enum err complete(struct source *s, struct genesis *g)
         return e;
     }
     struct ledger *ledger = NULL;
+    if (g->execution != EXECUTION_LEDGER) {
+        return OK;
+    }
     e = ledger_create(&ledger, g);
     if (e != OK) {
         fail(s, "alloc", "the genesis state cannot be made: %s", err_text(e));
@@ -447,6 +493,13 @@ static struct json_object *genesis_doc(const struct genesis *g)
         put_amount(alloc, key, &g->alloc[i].balance);
     }
     json_object_object_add(o, "alloc", alloc);
+    if (g->execution != EXECUTION_LEDGER) {
+        struct json_object *e = json_object_new_object();
+        json_object_object_add(e, "hash", json_hash(&g->payload));
+        json_object_object_add(e, "stateRoot", json_hash(&g->state_root));
+        json_put_text(e, "fork", execution_word[g->execution]);
+        json_object_object_add(o, "executionGenesis", e);
+    }
     return o;
 }
 

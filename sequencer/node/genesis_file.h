@@ -5,8 +5,9 @@
 
 #include "proto/genesis.h"
 
-/* On success state_root and payload are filled too (through the ledger) and the epoch rules hold.
- */
+/* On success state_root and payload are filled too (through the ledger, or from the record
+ * `executionGenesis`: hash, stateRoot, fork) and the epoch rules hold. With that record `alloc` is
+ * only what it was made from. */
 enum err genesis_file_read(struct genesis *out, const char *path, char *why,
                            size_t why_len) MUST_USE;
 enum err genesis_file_write(const struct genesis *g, const char *path, char *why,

@@ -8,6 +8,8 @@ enum {
     EVERY_100MS = 5,
     EVERY_SECOND = 50,
     DRY_US = 500000,
+    DRY_CLIENT_US = 2000000,
+    DRY_AHEAD_MS = 3600000,
     FIRST_LOOK_US = 300000,
     SLOW_DISK_US = 1000000
 };
@@ -34,6 +36,9 @@ void health_client_answered(struct node *n)
 uint64_t health_client_silent(const struct node *n)
 {
     const struct health *h = &n->health;
+    if (n->link.engine != NULL && engine_state(n->link.engine) != ENGINE_READY) {
+        return n->execution.silent_us(n->execution.ctx);
+    }
     if (h->outstanding == 0) {
         return 0;
     }
@@ -44,6 +49,9 @@ uint64_t health_client_silent(const struct node *n)
 static uint64_t build_budget_us(const struct node *n)
 {
     uint64_t budget = (uint64_t)n->epoch.params.block_time_ms * 300;
+    if (n->link.engine != NULL) {
+        budget = budget * 2 + n->config->el_fill_ms * 1000; /* its own process, and it is filled */
+    }
     return budget < 30000 ? 30000 : budget > 1000000 ? 1000000 : budget;
 }
 
@@ -59,12 +67,29 @@ static void dry_done(void *arg, const struct execution_result *r)
     }
 }
 
+/* A client's head follows what is built on: nothing is tried while it builds or before it is level,
+ * and seldom. */
+static bool client_is_free(const struct node *n, uint64_t now)
+{
+    if (n->link.engine == NULL) {
+        return true;
+    }
+    for (int i = 0; i < BUILDS; i++) {
+        if (n->builds.build[i].state == BUILD_ASKED) {
+            return false;
+        }
+    }
+    const struct health *h = &n->health;
+    return n->link.level && (h->dry_asked_us == 0 || now - h->dry_asked_us >= DRY_CLIENT_US);
+}
+
 /* A cheap build on the executed final head: can this member lead? */
 static void dry_run(struct node *n)
 {
     struct health *h = &n->health;
     uint64_t now = driver_now();
-    if (h->dry_running || n->self < 0 || (h->dry_ok_us != 0 && now - h->dry_asked_us < DRY_US)) {
+    if (h->dry_running || n->self < 0 || (h->dry_ok_us != 0 && now - h->dry_asked_us < DRY_US) ||
+        !client_is_free(n, now)) {
         return;
     }
     /* Takeovers can put the chain's time ahead of the wall clock; a child is later than its parent. */
@@ -76,6 +101,9 @@ static void dry_run(struct node *n)
         .timestamp_ms = wall > least ? wall : least,
         .fee_recipient = n->epoch.member[n->self].address,
     };
+    if (n->link.engine != NULL) {
+        b.timestamp_ms += DRY_AHEAD_MS; /* a build of the same time is the same build to a client */
+    }
     h->dry_running = true;
     h->dry_asked_us = now;
     health_client_asked(n);
@@ -107,6 +135,7 @@ uint32_t health_not_ready(struct node *n)
     }
     bool hangs = store_waits_us(n) > SLOW_DISK_US;
     bits |= n->driver.steps.failed || n->driver.steps.lost_step || hangs ? NOT_READY_DISK : 0;
+    bits |= link_is_level(n) ? 0 : NOT_READY_CLIENT;
     bits |= n->syncing.active ? NOT_READY_SYNCING : 0;
     bits |= n->finality.waiting > n->epoch.params.depth ? NOT_READY_BEHIND : 0;
     bits |= h->draining_until_us != 0 ? NOT_READY_DRAINING : 0;
@@ -249,11 +278,13 @@ static void beat(uv_timer_t *timer)
         sync_check(n);
         intake_sweep(n);
         posting_turn(n);
+        link_turn(n);
         book_gauges(n);
     }
     if (h->beats % EVERY_SECOND == 0) {
         store_retry(n);
         intake_retell(n);
+        link_second(n);
         clock_look(n);
         distance_look(n);
         mempool_sweep(n->mempool, driver_wall(n) / 1000, dropped, n);

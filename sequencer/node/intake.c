@@ -13,6 +13,8 @@
 /* Peers' transactions first: someone waits for our copy of each, and paid for its check already. */
 enum { SLICE = 32, WORKS_MAX = 8, WORKER_NICE = 5 };
 
+static const char client_away[] = "execution client is not available here, ask another member";
+
 struct intake_work {
     uv_work_t work;
     struct node *node;
@@ -129,6 +131,8 @@ void intake_submit(struct node *n, struct bytes raw, rpc_submit_cb cb, void *arg
         refuse(cb, arg, -32000, "oversized data");
     } else if (raw.n == 0) {
         refuse(cb, arg, -32000, "typed transaction too short");
+    } else if (!link_is_level(n)) {
+        refuse(cb, arg, -32000, client_away);
     } else if (posting_pressure(n).refuse) {
         book_limit(n, "UNSAFE_STOP_BYTES");
         refuse(cb, arg, -32005, pressure_sentence(posting_layer(n)));
@@ -238,6 +242,7 @@ static bool admit(struct node *n, struct intake_tx *t)
     t->replaces = v == POOL_REPLACED;
     if (added) {
         n->health.pool_grew = true;
+        offers_add(n, &t->tx.hash);
     }
     if (t->from >= 0) {
         return added || v == POOL_KNOWN; /* known: it was repeated because the answer was lost */
@@ -254,15 +259,25 @@ static bool admit(struct node *n, struct intake_tx *t)
     return true;
 }
 
+void intake_go_on(struct node *n, struct intake_tx *t, bool read)
+{
+    if (!read) {
+        refuse(t->cb, t->arg, -32000, n->stopping ? "node is stopping" : client_away);
+        free(t);
+    } else if (admit(n, t)) {
+        intake_push(&n->intake.admitted, t);
+    } else {
+        free(t);
+    }
+}
+
 static void recovered(struct node *n, struct intake_tx *t)
 {
     if (t->error == TX_OK && !t->known) {
         senders_put(n, &t->tx.hash, &t->sender, t->tx.nonce);
     }
-    if (admit(n, t)) {
-        intake_push(&n->intake.admitted, t);
-    } else {
-        free(t);
+    if (!accounts_park(n, t)) {
+        intake_go_on(n, t, true);
     }
 }
 
@@ -369,6 +384,7 @@ static void dispatch(struct node *n)
 void intake_turn(struct node *n)
 {
     dispatch(n);
+    offers_pump(n);
     intake_flush(n);
 }
 

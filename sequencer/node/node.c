@@ -73,13 +73,19 @@ static enum err read_identity(struct node *n, char *why)
                  n->config->genesis);
         return ERR_NOT_MEMBER;
     }
+    bool url = config_el_is_url(n->config);
+    if (url != (n->genesis.execution != EXECUTION_LEDGER)) {
+        snprintf(why, WHY, "el: the genesis says that %s",
+                 url ? "the built-in ledger executes the blocks of this chain; remove the key"
+                     : "execution clients execute the blocks of this chain; give the URL of one");
+        return ERR_CONFIG;
+    }
     struct address tips;
     if (n->config->fee_recipient[0] != '\0' &&
         (!hex_decode(tips.b, sizeof tips.b, n->config->fee_recipient) ||
          !address_equal(&tips, &n->address))) {
         snprintf(why, WHY,
-                 "fee-recipient: the built-in ledger pays tips to the member's own address; remove "
-                 "the key");
+                 "fee-recipient: tips are paid to the member's own address; remove the key");
         return ERR_CONFIG;
     }
     return RAND_bytes(n->instance, sizeof n->instance) == 1 ? OK : ERR_CRYPTO;
@@ -163,8 +169,12 @@ static enum err open_storage(struct node *n, char *why)
 
 static void pool_account(void *ctx, const struct address *a, uint64_t *nonce, struct u256 *balance)
 {
-    const struct node *n = ctx;
+    struct node *n = ctx;
     struct ledger_account acc;
+    if (n->ledger == NULL) {
+        accounts_get(n, a, nonce, balance);
+        return;
+    }
     ledger_service_account(n->ledger, a, &acc);
     *nonce = acc.nonce;
     *balance = acc.balance;
@@ -172,20 +182,31 @@ static void pool_account(void *ctx, const struct address *a, uint64_t *nonce, st
 
 static void pool_base_fee(void *ctx, struct u256 *out)
 {
-    const struct node *n = ctx;
+    struct node *n = ctx;
+    if (n->ledger == NULL) {
+        link_base_fee(n, out);
+        return;
+    }
     ledger_service_base_fee(n->ledger, out);
 }
 
-static enum err open_execution(struct node *n, char *why)
+static enum err open_ledger(struct node *n, char *why)
 {
     TRY(ledger_start(n, why, WHY));
     TRY(ledger_service_start(&n->ledger, &n->loop, n->ledger_object, ledger_persist, n));
     n->ledger_object = NULL;
     ledger_service_execution(n->ledger, &n->execution);
+    return OK;
+}
+
+static enum err open_execution(struct node *n, char *why)
+{
+    bool ledger = n->genesis.execution == EXECUTION_LEDGER;
+    TRY(ledger ? open_ledger(n, why) : link_open(n, why, WHY));
     const struct mempool_options o = {
         .chain_id = n->epoch.chain_id,
         .gas_limit = n->epoch.params.gas_limit,
-        .transfers_only = true,
+        .transfers_only = ledger,
         .chain = {.ctx = n, .account = pool_account, .base_fee = pool_base_fee},
     };
     TRY(mempool_create(&n->mempool, &o));
@@ -225,7 +246,7 @@ static enum err open_rpc(struct node *n, char *why)
         .cors = c->cors[0] == '\0' ? NULL : c->cors,
         .hosts = c->hosts[0] == '\0' ? NULL : c->hosts,
         .version = "v" NODE_VERSION,
-        .backend = &chain_backend,
+        .backend = n->ledger == NULL ? &chain_client_backend : &chain_backend,
         .ctx = n,
     };
     return rpc_open(&n->rpc, &o, why, WHY);
@@ -325,6 +346,11 @@ static void close_parts(struct node *n)
         n->closing++;
         ledger_service_close(n->ledger, part_closed, n);
     }
+    if (n->link.engine != NULL) {
+        n->closing++;
+        engine_close(n->link.engine, part_closed, n);
+        n->link.engine = NULL;
+    }
     while (n->closing > 0 && uv_run(&n->loop, UV_RUN_ONCE) != 0) {
     }
     if (n->storage != NULL) {
@@ -341,6 +367,7 @@ static void close_parts(struct node *n)
 
 static void free_parts(struct node *n)
 {
+    link_free(n);
     intake_close(n);
     build_close(n);
     finality_close(n);

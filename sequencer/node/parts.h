@@ -31,6 +31,7 @@ static inline unsigned parts_hash(const void *key)
 #include "sequencer/execution/ledger_service.h"
 #include "sequencer/mempool/mempool.h"
 #include "sequencer/node/config.h"
+#include "sequencer/node/engine_link.h"
 #include "sequencer/node/l1_link.h"
 #include "sequencer/node/posting_make.h"
 #include "sequencer/observe/incidents.h"
@@ -192,6 +193,11 @@ void blocks_forget_below(struct node *n, uint64_t slot);
 void blocks_store(struct node *n, struct block_entry *e);
 void blocks_close(struct node *n);
 bool blocks_is_empty(const struct header *h);
+/* The transactions in a body, in the form of proto/body.h: a body of the built-in ledger is nothing
+ * else, one of a client has them inside. No bytes where there are none to be found. */
+struct bytes body_txs(const struct genesis *g, struct bytes body);
+/* What was executed and is not part of `latest` is executed once more: the client may have lost it. */
+void blocks_run_again(struct node *n);
 
 /* Bytes of a body arrived from a peer or the builder. */
 void body_arrived(struct node *n, const struct hash *block, struct bytes body);
@@ -382,6 +388,8 @@ void intake_from_peer(struct node *n, int member, const struct message *m);
 void intake_acked(struct node *n, int member, const struct message *m);
 /* Once a loop turn: what arrived goes to the workers, what was admitted to disk and peers. */
 void intake_turn(struct node *n);
+/* A transaction whose sender was read from the execution client, or could not be. */
+void intake_go_on(struct node *n, struct intake_tx *t, bool read);
 void intake_push(struct intake_queue *q, struct intake_tx *t);
 struct intake_tx *intake_pop(struct intake_queue *q); /* NULL: empty; else owned by the caller */
 void intake_flush(struct node *n);
@@ -611,7 +619,11 @@ void ledger_record_block(struct node *n, const struct payload_info *info, const 
 
 /* ---- chain_view.c, chain_documents.c, admin.c ------------------------------------------------ */
 
-extern const struct rpc_backend chain_backend;
+extern const struct rpc_backend chain_backend, chain_client_backend; /* the other: with a client */
+/* chain_client.c */
+void chain_forward(void *ctx, const char *method, struct bytes params, rpc_forward_cb cb, void *arg);
+void chain_client_account(struct node *n, uint64_t number, const struct address *a,
+                          rpc_account_cb cb, void *arg);
 /* False while the node is below the heads that it may have shown before (CONSENSUS 8). */
 bool view_ready(struct node *n);
 enum err view_block(struct node *n, struct block_entry *e, struct rpc_block *out);
@@ -654,7 +666,8 @@ struct node {
     enum storage_verdict verdict;
     uv_async_t storage_wake;
     struct ledger *ledger_object; /* until the service takes it */
-    struct ledger_service *ledger;
+    struct ledger_service *ledger; /* NULL: a client executes, link */
+    struct engine_link link;
     struct execution execution;
     struct mempool *mempool;
     struct p2p *p2p;

@@ -117,6 +117,7 @@ void posting_heads(struct node *n, const struct posting_head *safe,
     }
     p->safe = *safe;
     p->finalized = *finalized;
+    link_heads(n);
 }
 
 static void put_off(struct poster *p)

@@ -7,6 +7,7 @@
 
 #include "sequencer/batcher/auth.h"
 #include "sequencer/batcher/segment.h"
+#include "sequencer/engine/engine_body.h"
 
 enum { BODIES_MAX = LIMIT_SEGMENT_BYTES + LIMIT_BODY_BYTES, ENVELOPE_MAX = 1 << 20 };
 
@@ -16,6 +17,7 @@ struct posting_maker {
     struct data_layer layer;
     struct batch_chain chain;
     uint64_t seal_ms;
+    bool clients; /* bodies hold more than transactions; engine_body.h */
     struct posting_head genesis; /* where nothing stands yet */
     bool placed; /* the three below are known */
     struct posting_head stands;
@@ -125,8 +127,12 @@ static enum err keep_block(struct posting_maker *m, const struct block *b, const
     if (b->body.n != h->body_len) {
         return say(m, ERR_NOT_FOUND, "the body of block %" PRIu64 " is not on disk yet", height);
     }
+    struct bytes txs = b->body;
+    if (m->clients) {
+        TRY(engine_body_txs(b->body, &txs));
+    }
     TRY(make_room(m));
-    buffer_put_bytes(&m->bodies, b->body);
+    buffer_put_bytes(&m->bodies, txs);
     if (m->bodies.bad != OK) {
         m->placed = false; /* the next try begins the segment anew */
         return m->bodies.bad;
@@ -342,6 +348,7 @@ enum err posting_maker_open(struct posting_maker **out, struct storage *s, const
     m->layer = *layer;
     m->chain = batch_chain_of(g);
     m->seal_ms = g->seal_ms;
+    m->clients = g->execution != EXECUTION_LEDGER;
     m->genesis = (struct posting_head){.hash = g->payload, .timestamp_ms = g->timestamp_ms};
     segment_init(&m->segment);
     buffer_init(&m->bodies, BODIES_MAX);

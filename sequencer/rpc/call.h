@@ -28,8 +28,14 @@ enum rpc_code {
 enum method_flag {
     METHOD_PUBLIC = 0,
     METHOD_ADMIN = 1, /* admin port and token only */
-    METHOD_CLIENT = 2 /* answered by the execution client where there is one */
+    METHOD_CLIENT = 2, /* answered by the execution client where there is one */
+    /* With METHOD_CLIENT, what is final alone is asked for (forward.c): */
+    METHOD_NULL = 4,   /* a block that is not is answered with null, not with an error */
+    METHOD_TX = 8,     /* the first parameter is the hash of a transaction */
+    METHOD_FILTER = 16 /* the first parameter is the filter of eth_getLogs */
 };
+/* The parameter that names a block, from 0. */
+#define METHOD_BLOCK_AT(i) (((i) + 1u) << 8)
 
 struct call;
 struct method {
@@ -39,6 +45,8 @@ struct method {
     uint32_t flags;  /* enum method_flag */
 };
 const struct method *method_find(const char *name);
+/* The flags of a method that the execution client alone knows; 0: it is not passed on. */
+uint32_t method_of_client(const char *name);
 
 struct call {
     struct message *message;

@@ -76,7 +76,7 @@ void txpool_status(struct call *c)
 
 /* ---- accounts ------------------------------------------------------------------------------- */
 
-enum { WANT_BALANCE, WANT_NONCE, WANT_PROOF };
+enum { WANT_BALANCE, WANT_NONCE, WANT_PENDING, WANT_PROOF };
 
 /* accountProof: the nodes, each after its length. */
 static void put_nodes(struct text *t, struct bytes proof)
@@ -111,6 +111,14 @@ static void answer_proof(struct call *c, const struct rpc_account *a)
     call_done(c);
 }
 
+/* The pool knows only of senders that it met: the client's word and its own, whichever is more. */
+static void answer_pending(struct call *c, uint64_t nonce)
+{
+    struct address a;
+    uint64_t pooled = params_address(c, 0, &a) ? call_backend(c)->pending_nonce(call_ctx(c), &a) : 0;
+    call_quantity(c, pooled > nonce ? pooled : nonce);
+}
+
 static void account_answered(void *arg, const struct rpc_account *a)
 {
     struct call *c = arg;
@@ -125,6 +133,8 @@ static void account_answered(void *arg, const struct rpc_account *a)
         call_u256(c, &a->balance);
     } else if (c->choice == WANT_NONCE) {
         call_quantity(c, a->nonce);
+    } else if (c->choice == WANT_PENDING) {
+        answer_pending(c, a->nonce);
     } else {
         answer_proof(c, a);
     }
@@ -168,7 +178,12 @@ void eth_get_transaction_count(struct call *c)
     if (!params_address(c, 0, &a) || !params_block(c, 1, &ref)) {
         return;
     }
-    if (ref.kind == REF_TAG && ref.tag == RPC_PENDING) {
+    bool pending = ref.kind == REF_TAG && ref.tag == RPC_PENDING;
+    if (pending && call_backend(c)->forward != NULL) {
+        ask_account(c, &a, &ref, WANT_PENDING);
+        return;
+    }
+    if (pending) {
         call_quantity(c, call_backend(c)->pending_nonce(call_ctx(c), &a));
         return;
     }

@@ -24,6 +24,25 @@ const struct method *method_find(const char *name)
     return NULL;
 }
 
+uint32_t method_of_client(const char *name)
+{
+    static const struct {
+        const char *name;
+        uint32_t flags;
+    } of_client[] = {
+#define METHOD(name, handler, params, flags)
+#define CLIENT_METHOD(name, flags) {#name, flags},
+#include "sequencer/rpc/methods.def"
+#undef METHOD
+    };
+    for (size_t i = 0; i < sizeof of_client / sizeof *of_client; i++) {
+        if (strcmp(of_client[i].name, name) == 0) {
+            return of_client[i].flags;
+        }
+    }
+    return 0;
+}
+
 /* ---- messages ------------------------------------------------------------------------------- */
 
 static struct message *message_new(struct connection *conn, uint32_t n)
@@ -136,18 +155,6 @@ static void message_finish(struct message *m)
 
 /* ---- dispatch ------------------------------------------------------------------------------- */
 
-/* Namespaces that never leave the node (INTERFACE 2). */
-static bool name_is_kept(const char *name)
-{
-    static const char *const prefix[] = {"debug_", "engine_", "admin_", "miner_", "personal_"};
-    for (size_t i = 0; i < sizeof prefix / sizeof *prefix; i++) {
-        if (strncmp(name, prefix[i], strlen(prefix[i])) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void unknown_method(struct call *c, const char *name)
 {
     call_error(c, CODE_METHOD, "the method %.128s does not exist/is not available", name);
@@ -157,8 +164,9 @@ static void dispatch_method(struct call *c, const struct method *m, const char *
 {
     bool client = call_backend(c)->forward != NULL;
     if (m == NULL) {
-        if (client && !name_is_kept(name)) {
-            forward_call(c, name);
+        uint32_t flags = method_of_client(name);
+        if (client && flags != 0) {
+            forward_call(c, name, flags);
             return;
         }
         unknown_method(c, name);
@@ -176,7 +184,7 @@ static void dispatch_method(struct call *c, const struct method *m, const char *
         return;
     }
     if ((m->flags & METHOD_CLIENT) != 0 && client) {
-        forward_call(c, name);
+        forward_call(c, name, m->flags);
         return;
     }
     if (c->params_n > m->params) {

@@ -3,7 +3,7 @@
  * (else no change of it would come past them); bits 2 and 3 how many calls were made, or which
  * root (l1_seal.h). */
 #include "sequencer/l1/header.h"
-#include "sequencer/l1/request.h"
+#include "sequencer/web/request.h"
 #include "sequencer/l1/tx_json.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/l1_seal.h"
@@ -86,9 +86,9 @@ static void read_answers(struct bytes text, uint32_t calls)
     }
     request_end(&r);
     DEMAND(request_body(&r).n > 0);
-    enum l1_fault f = answers_read(&a, &r, text);
-    DEMAND(f == L1_FAULT_NONE || f == L1_FAULT_GARBAGE || f == L1_FAULT_WRONG_ID);
-    for (uint32_t i = 0; f == L1_FAULT_NONE && i < a.n; i++) {
+    enum web_fault f = answers_read(&a, &r, text);
+    DEMAND(f == WEB_FAULT_NONE || f == WEB_FAULT_GARBAGE || f == WEB_FAULT_WRONG_ID);
+    for (uint32_t i = 0; f == WEB_FAULT_NONE && i < a.n; i++) {
         DEMAND(a.at[i].message != NULL && (!a.at[i].error || a.at[i].result == NULL));
         if (a.at[i].result != NULL) {
             read_block(a.at[i].result, text.n, 0);

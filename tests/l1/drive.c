@@ -200,8 +200,8 @@ static void say_endpoints(struct drive *d, const char *id)
     for (size_t i = 0; l1_client_endpoint(d->client, i, &s); i++) {
         printf("%s{\"name\":\"%s\",\"usable\":%d,\"head\":%" PRIu64 ",\"requests\":%" PRIu64,
                i == 0 ? "" : ",", s.name, s.usable, s.head, s.requests);
-        for (int f = 1; f < L1_FAULTS; f++) {
-            say_number(l1_fault_name((enum l1_fault)f), s.faults[f]);
+        for (int f = 1; f < WEB_FAULTS; f++) {
+            say_number(web_fault_name((enum web_fault)f), s.faults[f]);
         }
         printf("}");
     }

@@ -218,6 +218,11 @@ static void test_orders(void **state)
     assert_int_equal(o.value, 30);
     assert_int_equal(order(&o, 3, (const char *const[]){"skew", "1", "-5s"}), OK);
     assert_int_equal(o.value, -5000);
+    assert_false(o.client);
+    assert_int_equal(order(&o, 3, (const char *const[]){"stop", "el", "2"}), OK);
+    assert_true(o.client && o.node == 2 && o.action == CHAOS_STOP);
+    assert_int_equal(order(&o, 3, (const char *const[]){"kill", "el", "leader"}), OK);
+    assert_true(o.client && o.node == CHAOS_LEADER);
     assert_int_equal(order(&o, 1, (const char *const[]){"heal"}), OK);
     assert_int_equal(o.node, CHAOS_ALL);
 }
@@ -232,6 +237,8 @@ static void test_bad_orders(void **state)
     assert_int_equal(order(&o, 3, (const char *const[]){"drop", "1", "101%"}), ERR_USAGE);
     assert_int_equal(order(&o, 2, (const char *const[]){"partition", "0,0/1"}), ERR_USAGE);
     assert_int_equal(order(&o, 2, (const char *const[]){"partition", "0,x"}), ERR_USAGE);
+    assert_int_equal(order(&o, 2, (const char *const[]){"kill", "el"}), ERR_USAGE);
+    assert_int_equal(order(&o, 3, (const char *const[]){"restart", "el", "1"}), ERR_USAGE);
     assert_int_equal(order(&o, 2, (const char *const[]){"kil", "1"}), ERR_USAGE);
     assert_non_null(strstr(why, "did you mean `kill`"));
 }

@@ -71,6 +71,10 @@ static void bad_value_says_what_was_expected(void **state)
     says(*state, "vow-never-signed: yes\n", "expected true or false");
     says(*state, "log-level: loud\n", "expected error, warn, info or debug");
     says(*state, "el: geth\n", "expected ledger");
+    says(*state, "el: http://127.0.0.1:1\nel-order: mine\n", "el-order");
+    says(*state, "el: http://127.0.0.1:1\nel-fill: 1m\n", "el-fill");
+    says(*state, "el: http://127.0.0.1:1\nl1: http://a\nl1-chain-id: 1\nl1-start: 1:0x0\n",
+         "stay in files");
     says(*state, "l1: http://127.0.0.1:1\n", "expected l1-chain-id and l1-start");
     says(*state, "da: disk\n", "expected calldata or blob");
     says(*state, "fee-recipient: 0x12\n", "40 hex digits");

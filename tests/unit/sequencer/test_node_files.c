@@ -103,6 +103,44 @@ static void genesis_is_read_strictly(void **state)
     refuses(w, "\"sealIntervalMs\":10000", "\"sealIntervalMs\":99", "expected 100 to 3600000");
 }
 
+static const char clients_record[] =
+    "{\"executionGenesis\":{\"fork\":\"prague\","
+    "\"hash\":\"0x1111111111111111111111111111111111111111111111111111111111111111\","
+    "\"stateRoot\":\"0x2222222222222222222222222222222222222222222222222222222222222222\"},";
+
+/* Block 0 is the clients' then, and stands in the hash; it comes back as it was written. */
+static void genesis_of_execution_clients(void **state)
+{
+    struct world *w = *state;
+    struct genesis plain, g, again;
+    size_t size = strlen(w->genesis) + sizeof clients_record;
+    char *text = calloc(1, size);
+    assert_non_null(text);
+    snprintf(text, size, "%s%s", clients_record, w->genesis + 1);
+    kit_write(&w->dir, "clients.json", text, 0600);
+    free(text);
+    assert_int_equal(
+        genesis_file_read(&plain, kit_path(&w->dir, "genesis.json"), w->why, sizeof w->why), OK);
+    assert_int_equal(
+        genesis_file_read(&g, kit_path(&w->dir, "clients.json"), w->why, sizeof w->why), OK);
+    assert_int_equal(g.execution, EXECUTION_PRAGUE);
+    assert_true(g.payload.b[0] == 0x11 && g.state_root.b[31] == 0x22);
+    struct hash a = genesis_hash(&plain), b = genesis_hash(&g);
+    assert_false(hash_equal(&a, &b));
+    assert_int_equal(
+        genesis_file_write(&g, kit_path(&w->dir, "again.json"), w->why, sizeof w->why), OK);
+    assert_int_equal(
+        genesis_file_read(&again, kit_path(&w->dir, "again.json"), w->why, sizeof w->why), OK);
+    struct hash c = genesis_hash(&again);
+    assert_true(hash_equal(&b, &c));
+    g.state_root.b[0] ^= 1;
+    c = genesis_hash(&g);
+    assert_false(hash_equal(&b, &c));
+    genesis_free(&plain);
+    genesis_free(&g);
+    genesis_free(&again);
+}
+
 static void genesis_ends_with_its_text(void **state)
 {
     struct world *w = *state;
@@ -202,6 +240,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(genesis_comes_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(genesis_of_execution_clients, setup, teardown),
         cmocka_unit_test_setup_teardown(genesis_is_read_strictly, setup, teardown),
         cmocka_unit_test_setup_teardown(genesis_ends_with_its_text, setup, teardown),
         cmocka_unit_test_setup_teardown(key_comes_back, setup, teardown),

@@ -273,13 +273,25 @@ static void an_execution_client_answers_the_rest(void **state)
     expect_json("eth_getLogs", "[{\"fromBlock\":\"safe\",\"address\":[\"0x1\"]}]",
                 "{\"from\":\"client\"}");
     world_last_query(w, &kind, &q, text, sizeof text);
-    assert_string_equal(text, "eth_getLogs [{\"fromBlock\":\"0x3\",\"address\":[\"0x1\"]}]");
+    assert_string_equal(
+        text, "eth_getLogs [{\"address\":[\"0x1\"],\"fromBlock\":\"0x3\",\"toBlock\":\"0x4\"}]");
+    expect_json("eth_getLogs", "[{\"fromBlock\":\"0x1\",\"toBlock\":\"0x99\"}]",
+                "{\"from\":\"client\"}");
+    world_last_query(w, &kind, &q, text, sizeof text);
+    assert_string_equal(text, "eth_getLogs [{\"fromBlock\":\"0x1\",\"toBlock\":\"0x4\"}]");
+    expect_json("eth_getCode", "[\"0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a\"]",
+                "{\"from\":\"client\"}");
+    world_last_query(w, &kind, &q, text, sizeof text);
+    assert_string_equal(text, "eth_getCode [\"0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a\",\"0x4\"]");
+    expect_json("eth_getBlockByNumber", "[\"0x5\",false]", "null"); /* the client may have it */
+    client_expect_error(&c, "eth_call", "[{},\"0x5\"]", -32000, NULL);
     struct json_object *o = client_call(&c, "eth_call", "[{}]");
     assert_string_equal(json_text(json_member(o, "error"), "data"), "0x08c379a0");
     assert_int_equal(json_object_get_int(json_member(json_member(o, "error"), "code")), 3);
     json_object_put(o);
     static const char *const kept[] = {"debug_traceBlock", "engine_x", "admin_peers", "miner_x",
-                                       "personal_x"};
+                                       "personal_x",       "eth_newBlockFilter",
+                                       "eth_sendTransaction"};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
         client_expect_error(&c, kept[i], NULL, -32601, NULL);
     }

@@ -8,7 +8,7 @@
 
 #include "proto/keccak.h"
 #include "proto/rlp.h"
-#include "sequencer/l1/json.h"
+#include "sequencer/web/json.h"
 
 enum { PEER_ROOM = 1 << 20, OUT_ROOM = 1 << 20, TX_ROOT = 3 /* of the fixed fields */ };
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "sequencer/l1/request.h"
+#include "sequencer/web/request.h"
 #include "sequencer/l1/send_class.h"
 
 /* As clients said them. */
@@ -124,16 +124,16 @@ static struct request two_calls(void)
     return r;
 }
 
-static void assert_fault(uint32_t calls, const char *text, enum l1_fault expected)
+static void assert_fault(uint32_t calls, const char *text, enum web_fault expected)
 {
     struct answers a;
     struct request r = two_calls();
     r.calls = calls;
-    enum l1_fault f = answers_read(&a, &r, bytes_of(text, strlen(text)));
+    enum web_fault f = answers_read(&a, &r, bytes_of(text, strlen(text)));
     answers_release(&a);
     request_free(&r);
     if (f != expected) {
-        fail_msg("%s: %s", text, l1_fault_name(f));
+        fail_msg("%s: %s", text, web_fault_name(f));
     }
 }
 
@@ -144,42 +144,42 @@ static void answers_by_id(void **state)
     struct request r = two_calls();
     const char *text = "[{\"jsonrpc\":\"2.0\",\"id\":11,\"error\":{\"code\":-32000,\"message\":\"no\"}},"
                        "{\"jsonrpc\":\"2.0\",\"id\":10,\"result\":\"0x1\"}]";
-    assert_int_equal(answers_read(&a, &r, bytes_of(text, strlen(text))), L1_FAULT_NONE);
+    assert_int_equal(answers_read(&a, &r, bytes_of(text, strlen(text))), WEB_FAULT_NONE);
     uint64_t v;
     assert_true(json_u64(a.at[0].result, &v) && v == 1 && !a.at[0].error);
     assert_true(a.at[1].error && a.at[1].code == -32000);
     assert_string_equal(a.at[1].message, "no");
     answers_release(&a);
     const char *whole = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"big\"}}";
-    assert_int_equal(answers_read(&a, &r, bytes_of(whole, strlen(whole))), L1_FAULT_NONE);
+    assert_int_equal(answers_read(&a, &r, bytes_of(whole, strlen(whole))), WEB_FAULT_NONE);
     assert_true(a.at[0].error && a.at[1].error && a.at[0].result == NULL);
     answers_release(&a);
     request_free(&r);
-    assert_fault(1, "{\"id\":10,\"result\":null}", L1_FAULT_NONE);
-    assert_fault(1, " {\"id\":10,\"error\":{}} \r\n", L1_FAULT_NONE);
+    assert_fault(1, "{\"id\":10,\"result\":null}", WEB_FAULT_NONE);
+    assert_fault(1, " {\"id\":10,\"error\":{}} \r\n", WEB_FAULT_NONE);
 }
 
 static void answers_that_are_none(void **state)
 {
     (void)state;
-    assert_fault(1, "", L1_FAULT_GARBAGE);
-    assert_fault(1, "<html>503</html>", L1_FAULT_GARBAGE);
-    assert_fault(1, "null", L1_FAULT_GARBAGE);
-    assert_fault(1, "[]", L1_FAULT_GARBAGE);
-    assert_fault(1, "{}", L1_FAULT_WRONG_ID);
-    assert_fault(1, "{\"id\":10}", L1_FAULT_GARBAGE);
-    assert_fault(1, "{\"id\":10,\"result\":1", L1_FAULT_GARBAGE);
-    assert_fault(1, "{\"id\":10,\"result\":1}{}", L1_FAULT_GARBAGE);
-    assert_fault(1, "{\"id\":\"10\",\"result\":1}", L1_FAULT_WRONG_ID);
-    assert_fault(1, "{\"id\":9,\"result\":1}", L1_FAULT_WRONG_ID);
-    assert_fault(1, "{\"id\":11,\"result\":1}", L1_FAULT_WRONG_ID);
-    assert_fault(1, "{\"id\":-1,\"result\":1}", L1_FAULT_WRONG_ID);
-    assert_fault(2, "[{\"id\":10,\"result\":1}]", L1_FAULT_GARBAGE);
-    assert_fault(2, "[{\"id\":10,\"result\":1},{\"id\":10,\"result\":1}]", L1_FAULT_WRONG_ID);
-    assert_fault(2, "[{\"id\":10,\"result\":1},7]", L1_FAULT_GARBAGE);
+    assert_fault(1, "", WEB_FAULT_GARBAGE);
+    assert_fault(1, "<html>503</html>", WEB_FAULT_GARBAGE);
+    assert_fault(1, "null", WEB_FAULT_GARBAGE);
+    assert_fault(1, "[]", WEB_FAULT_GARBAGE);
+    assert_fault(1, "{}", WEB_FAULT_WRONG_ID);
+    assert_fault(1, "{\"id\":10}", WEB_FAULT_GARBAGE);
+    assert_fault(1, "{\"id\":10,\"result\":1", WEB_FAULT_GARBAGE);
+    assert_fault(1, "{\"id\":10,\"result\":1}{}", WEB_FAULT_GARBAGE);
+    assert_fault(1, "{\"id\":\"10\",\"result\":1}", WEB_FAULT_WRONG_ID);
+    assert_fault(1, "{\"id\":9,\"result\":1}", WEB_FAULT_WRONG_ID);
+    assert_fault(1, "{\"id\":11,\"result\":1}", WEB_FAULT_WRONG_ID);
+    assert_fault(1, "{\"id\":-1,\"result\":1}", WEB_FAULT_WRONG_ID);
+    assert_fault(2, "[{\"id\":10,\"result\":1}]", WEB_FAULT_GARBAGE);
+    assert_fault(2, "[{\"id\":10,\"result\":1},{\"id\":10,\"result\":1}]", WEB_FAULT_WRONG_ID);
+    assert_fault(2, "[{\"id\":10,\"result\":1},7]", WEB_FAULT_GARBAGE);
     assert_fault(2, "[{\"id\":10,\"result\":1},{\"id\":11,\"result\":1},{\"id\":12,\"result\":1}]",
-                 L1_FAULT_GARBAGE);
-    assert_fault(2, "{\"id\":10,\"error\":{\"code\":1}}", L1_FAULT_GARBAGE);
+                 WEB_FAULT_GARBAGE);
+    assert_fault(2, "{\"id\":10,\"error\":{\"code\":1}}", WEB_FAULT_GARBAGE);
 }
 
 /* Text that would become a tree of gigabytes is not read at all. */

@@ -127,7 +127,7 @@ static bool at_head(const struct world *w, const struct chain *c)
     return w->view.known && hash_equal(&w->view.head.at.hash, &c->block[c->n - 1].at.hash);
 }
 
-static uint64_t faults(const struct world *w, size_t i, enum l1_fault f)
+static uint64_t faults(const struct world *w, size_t i, enum web_fault f)
 {
     struct l1_endpoint_state s;
     assert_true(l1_client_endpoint(w->client, i, &s));
@@ -241,10 +241,10 @@ static void bad_answers(void **state)
     struct world *w = *state;
     static const struct {
         enum server_mode mode;
-        enum l1_fault fault;
-    } bad[] = {{SERVER_STATUS, L1_FAULT_STATUS},        {SERVER_BUSY, L1_FAULT_BUSY},
-               {SERVER_CUTS, L1_FAULT_CLOSED},          {SERVER_HTML, L1_FAULT_GARBAGE},
-               {SERVER_FOREIGN_ID, L1_FAULT_WRONG_ID},  {SERVER_LARGE, L1_FAULT_TOO_LARGE}};
+        enum web_fault fault;
+    } bad[] = {{SERVER_STATUS, WEB_FAULT_STATUS},        {SERVER_BUSY, WEB_FAULT_BUSY},
+               {SERVER_CUTS, WEB_FAULT_CLOSED},          {SERVER_HTML, WEB_FAULT_GARBAGE},
+               {SERVER_FOREIGN_ID, WEB_FAULT_WRONG_ID},  {SERVER_LARGE, WEB_FAULT_TOO_LARGE}};
     WAIT(w, at_head(w, &w->chain));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         uint32_t lines = w->lines;
@@ -257,7 +257,7 @@ static void bad_answers(void **state)
         w->server[2].mode = SERVER_WELL;
         WAIT(w, usable(w, 2));
     }
-    assert_int_equal(faults(w, 0, L1_FAULT_STATUS) + faults(w, 1, L1_FAULT_GARBAGE), 0);
+    assert_int_equal(faults(w, 0, WEB_FAULT_STATUS) + faults(w, 1, WEB_FAULT_GARBAGE), 0);
 }
 
 static void another_chain_id(void **state)
@@ -268,7 +268,7 @@ static void another_chain_id(void **state)
     WAIT(w, !usable(w, 0));
     w->server[0].chain_id = 1;
     w->server[0].mode = SERVER_WELL;
-    WAIT(w, faults(w, 0, L1_FAULT_WRONG_CHAIN) > 0);
+    WAIT(w, faults(w, 0, WEB_FAULT_WRONG_CHAIN) > 0);
     assert_false(usable(w, 0));
     w->server[0].chain_id = 900;
     WAIT(w, usable(w, 0));
@@ -281,7 +281,7 @@ static void back_by_more_than_64(void **state)
     WAIT(w, at_head(w, &w->chain));
     WAIT(w, usable(w, 0));
     w->server[0].height = 20;
-    WAIT(w, faults(w, 0, L1_FAULT_CONTRADICTS) > 0);
+    WAIT(w, faults(w, 0, WEB_FAULT_CONTRADICTS) > 0);
     assert_int_equal(w->lines, 1);
     WAIT(w, usable(w, 0)); /* forgiven after a while, it is outvoted only */
     assert_true(at_head(w, &w->chain));
@@ -455,7 +455,7 @@ static void blobs(void **state)
     WAIT(w, at_head(w, &w->chain));
     ask_blobs(w, "ab");
     assert_int_equal(w->err, ERR_NOT_FOUND); /* 404 from both, and no fault of theirs */
-    assert_int_equal(faults(w, 3, L1_FAULT_STATUS) + faults(w, 4, L1_FAULT_STATUS), 0);
+    assert_int_equal(faults(w, 3, WEB_FAULT_STATUS) + faults(w, 4, WEB_FAULT_STATUS), 0);
     w->server[0].blobs = "";
     ask_blobs(w, "ab");
     assert_int_equal(w->err, ERR_NOT_FOUND);
@@ -563,7 +563,7 @@ static void blocks_that_are_not_what_was_asked(void **state)
     /* its transactions root is zeros, which no list has */
     wait_told(w, w->l1.ops->block(w->l1.ctx, &w->chain.block[4].at, &nobody, 1, on_block, w));
     assert_int_equal(w->err, ERR_INVALID_BLOCK);
-    assert_true(faults(w, 0, L1_FAULT_CONTRADICTS) > 0);
+    assert_true(faults(w, 0, WEB_FAULT_CONTRADICTS) > 0);
 }
 
 /* Calls that are under way when the client is closed (close_world) are never told. */

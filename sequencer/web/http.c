@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "sequencer/l1/http.h"
+#include "sequencer/web/http.h"
 
 #include <curl/curl.h>
 #include <stdlib.h>
@@ -91,25 +91,25 @@ static void unlink_exchange(struct exchange *x)
 }
 
 /* A status other than 200 arrives with whatever the server likes to say; only the number counts. */
-static enum l1_fault fault_of(const struct exchange *x, CURLcode code, long status)
+static enum web_fault fault_of(const struct exchange *x, CURLcode code, long status)
 {
     if (code == CURLE_OK) {
         if (status == STATUS_OK) {
-            return L1_FAULT_NONE;
+            return WEB_FAULT_NONE;
         }
-        return status == TOO_MANY_REQUESTS ? L1_FAULT_BUSY : L1_FAULT_STATUS;
+        return status == TOO_MANY_REQUESTS ? WEB_FAULT_BUSY : WEB_FAULT_STATUS;
     }
     if (x->too_large) {
-        return L1_FAULT_TOO_LARGE;
+        return WEB_FAULT_TOO_LARGE;
     }
     if (code == CURLE_OPERATION_TIMEDOUT) {
-        return L1_FAULT_TIMEOUT;
+        return WEB_FAULT_TIMEOUT;
     }
     bool answered = code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR ||
                     code == CURLE_GOT_NOTHING || code == CURLE_SEND_ERROR ||
                     code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_HTTP2_STREAM ||
                     code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WRITE_ERROR;
-    return answered ? L1_FAULT_CLOSED : L1_FAULT_CONNECT;
+    return answered ? WEB_FAULT_CLOSED : WEB_FAULT_CONNECT;
 }
 
 static void finish(struct exchange *x, CURLcode code)
@@ -260,12 +260,17 @@ static void set_up(struct exchange *x, const struct http_request *r)
 }
 
 /* Expect: nothing; a server that does not know 100-continue would cost a second. */
-static struct curl_slist *make_headers(void)
+static struct curl_slist *make_headers(const char *more)
 {
-    struct curl_slist *first = curl_slist_append(NULL, "Content-Type: application/json");
-    struct curl_slist *all = first == NULL ? NULL : curl_slist_append(first, "Expect:");
-    if (all == NULL) {
-        curl_slist_free_all(first);
+    const char *const line[] = {"Content-Type: application/json", "Expect:", more};
+    struct curl_slist *all = NULL;
+    for (size_t i = 0; i < sizeof line / sizeof line[0] && line[i] != NULL; i++) {
+        struct curl_slist *longer = curl_slist_append(all, line[i]);
+        if (longer == NULL) {
+            curl_slist_free_all(all);
+            return NULL;
+        }
+        all = longer;
     }
     return all;
 }
@@ -282,7 +287,7 @@ enum err http_send(struct http *h, const struct http_request *r, http_reply_cb c
     x->arg = arg;
     x->started_ns = uv_hrtime();
     x->easy = curl_easy_init();
-    x->headers = make_headers();
+    x->headers = make_headers(r->header);
     if (x->easy == NULL || x->headers == NULL) {
         drop(x);
         return ERR_NO_MEMORY;
@@ -318,15 +323,15 @@ void http_close(struct http *h, void (*closed)(void *arg), void *arg)
     uv_close((uv_handle_t *)&h->timer, on_timer_closed);
 }
 
-const char *l1_fault_name(enum l1_fault f)
+const char *web_fault_name(enum web_fault f)
 {
-    static const char *const name[L1_FAULTS] = {
-        [L1_FAULT_NONE] = "none",           [L1_FAULT_CONNECT] = "unreachable",
-        [L1_FAULT_TIMEOUT] = "timeout",     [L1_FAULT_CLOSED] = "closed",
-        [L1_FAULT_TOO_LARGE] = "too_large", [L1_FAULT_BUSY] = "busy",
-        [L1_FAULT_STATUS] = "status",       [L1_FAULT_GARBAGE] = "garbage",
-        [L1_FAULT_WRONG_ID] = "wrong_id",   [L1_FAULT_ERROR] = "error",
-        [L1_FAULT_WRONG_CHAIN] = "chain",   [L1_FAULT_CONTRADICTS] = "contradicts",
+    static const char *const name[WEB_FAULTS] = {
+        [WEB_FAULT_NONE] = "none",           [WEB_FAULT_CONNECT] = "unreachable",
+        [WEB_FAULT_TIMEOUT] = "timeout",     [WEB_FAULT_CLOSED] = "closed",
+        [WEB_FAULT_TOO_LARGE] = "too_large", [WEB_FAULT_BUSY] = "busy",
+        [WEB_FAULT_STATUS] = "status",       [WEB_FAULT_GARBAGE] = "garbage",
+        [WEB_FAULT_WRONG_ID] = "wrong_id",   [WEB_FAULT_ERROR] = "error",
+        [WEB_FAULT_WRONG_CHAIN] = "chain",   [WEB_FAULT_CONTRADICTS] = "contradicts",
     };
-    return f < L1_FAULTS ? name[f] : "?";
+    return f < WEB_FAULTS ? name[f] : "?";
 }

@@ -1,10 +1,9 @@
 /* JSON-RPC 2.0 from this side: a request of one or several calls, and its answers by id. */
-#ifndef SEQUENCER_L1_REQUEST_H
-#define SEQUENCER_L1_REQUEST_H
+#ifndef SEQUENCER_WEB_REQUEST_H
+#define SEQUENCER_WEB_REQUEST_H
 
-#include "sequencer/l1/fault.h"
-#include "sequencer/l1/json.h"
-#include "sequencer/l1/l1.h"
+#include "sequencer/web/fault.h"
+#include "sequencer/web/json.h"
 
 enum { REQUEST_CALLS = 96 };
 
@@ -25,6 +24,9 @@ void request_call(struct request *r, const char *method);
 void request_text(struct request *r, const char *json); /* as it stands: "latest" with quotes */
 void request_quantity(struct request *r, uint64_t v);
 void request_hex(struct request *r, const void *p, size_t n);
+/* Inside a parameter that request_text began: text and digits as they stand, no comma. */
+void request_raw(struct request *r, const char *text);
+void request_raw_hex(struct request *r, const void *p, size_t n); /* 0x… without quotes */
 void request_end(struct request *r);
 /* What is sent: an object, or a list where there are several calls. n == 0: out of memory. */
 struct bytes request_body(const struct request *r);
@@ -45,7 +47,7 @@ struct answers {
 };
 
 /* NONE, GARBAGE or WRONG_ID. Release in every case. */
-enum l1_fault answers_read(struct answers *out, const struct request *r, struct bytes text);
+enum web_fault answers_read(struct answers *out, const struct request *r, struct bytes text);
 void answers_release(struct answers *a);
 
 #endif

@@ -1,4 +1,4 @@
-#include "sequencer/l1/json.h"
+#include "sequencer/web/json.h"
 
 #include "proto/limits.h"
 
@@ -8,7 +8,7 @@ enum { DEPTH = 32, OBJECT_COST = 8, LIST_COST = 4, QUANTITY_DIGITS = 64 };
 static bool affordable(struct bytes text)
 {
     size_t cost = 1;
-    for (size_t i = 0; i < text.n && cost <= LIMIT_L1_JSON; i++) {
+    for (size_t i = 0; i < text.n && cost <= LIMIT_WEB_JSON; i++) {
         switch (text.p[i]) {
         case '{':
             cost += OBJECT_COST;
@@ -23,7 +23,7 @@ static bool affordable(struct bytes text)
             break;
         }
     }
-    return cost <= LIMIT_L1_JSON;
+    return cost <= LIMIT_WEB_JSON;
 }
 
 static bool only_spaces(struct bytes text, size_t from)
@@ -36,7 +36,7 @@ static bool only_spaces(struct bytes text, size_t from)
 
 struct json_object *json_read(struct bytes text)
 {
-    if (text.n == 0 || text.n > LIMIT_L1_ANSWER || !affordable(text)) {
+    if (text.n == 0 || text.n > LIMIT_WEB_ANSWER || !affordable(text)) {
         return NULL;
     }
     struct json_tokener *t = json_tokener_new_ex(DEPTH);

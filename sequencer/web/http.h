@@ -4,27 +4,29 @@
  *
  * The callback is called exactly once, never before http_send returned, never after http_close.
  * What it gets is lent during the call. */
-#ifndef SEQUENCER_L1_HTTP_H
-#define SEQUENCER_L1_HTTP_H
+#ifndef SEQUENCER_WEB_HTTP_H
+#define SEQUENCER_WEB_HTTP_H
 
 #include <uv.h>
 
 #include "proto/bytes.h"
 #include "proto/error.h"
-#include "sequencer/l1/fault.h"
+#include "sequencer/web/fault.h"
 
 struct http;
 
 struct http_request {
     const char *url;
+    const char *header; /* one more line, copied, as `Authorization: Bearer …`; NULL: none */
     struct bytes body; /* n == 0: GET. Lent until the callback, or http_close */
     uint32_t connect_ms;
     uint32_t total_ms;
     size_t max; /* longest answer */
 };
 
+/* `body` of any status is what came: of another than 200 it is told, never parsed. */
 struct http_reply {
-    enum l1_fault fault; /* NONE, CONNECT, TIMEOUT, CLOSED, TOO_LARGE, BUSY, STATUS */
+    enum web_fault fault; /* NONE, CONNECT, TIMEOUT, CLOSED, TOO_LARGE, BUSY, STATUS */
     long status;
     struct bytes body;
     uint32_t took_ms;

@@ -1,4 +1,4 @@
-#include "sequencer/l1/request.h"
+#include "sequencer/web/request.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -67,14 +67,24 @@ void request_quantity(struct request *r, uint64_t v)
     request_text(r, text);
 }
 
-void request_hex(struct request *r, const void *p, size_t n)
+void request_raw(struct request *r, const char *text)
 {
-    put(r, r->has_params ? ",\"" : "\"");
+    put(r, text);
+}
+
+void request_raw_hex(struct request *r, const void *p, size_t n)
+{
     char *to = more(r, HEX_SIZE(n));
     if (to != NULL) {
         hex_encode(to, p, n);
         r->n += HEX_SIZE(n) - 1;
     }
+}
+
+void request_hex(struct request *r, const void *p, size_t n)
+{
+    put(r, r->has_params ? ",\"" : "\"");
+    request_raw_hex(r, p, n);
     put(r, "\"");
     r->has_params = true;
 }
@@ -119,21 +129,21 @@ static bool read_answer(struct answer *out, struct json_object *o)
     return json_object_object_get_ex(o, "result", &out->result);
 }
 
-static enum l1_fault place(struct answers *a, const struct request *r, struct json_object *o,
+static enum web_fault place(struct answers *a, const struct request *r, struct json_object *o,
                            bool seen[REQUEST_CALLS])
 {
     struct json_object *id = json_get(o, "id");
     if (!json_object_is_type(o, json_type_object)) {
-        return L1_FAULT_GARBAGE;
+        return WEB_FAULT_GARBAGE;
     }
     uint64_t at = json_object_is_type(id, json_type_int)
                       ? (uint64_t)json_object_get_int64(id) - r->first_id
                       : UINT64_MAX;
     if (at >= r->calls || seen[at]) {
-        return L1_FAULT_WRONG_ID;
+        return WEB_FAULT_WRONG_ID;
     }
     seen[at] = true;
-    return read_answer(&a->at[at], o) ? L1_FAULT_NONE : L1_FAULT_GARBAGE;
+    return read_answer(&a->at[at], o) ? WEB_FAULT_NONE : WEB_FAULT_GARBAGE;
 }
 
 /* One error for the whole list of calls: the server takes no lists, or refuses this one. */
@@ -146,22 +156,22 @@ static bool refused_whole(struct answers *a, const struct request *r)
     return error != NULL && json_get(a->root, "id") == NULL;
 }
 
-static enum l1_fault read_list(struct answers *a, const struct request *r)
+static enum web_fault read_list(struct answers *a, const struct request *r)
 {
     bool seen[REQUEST_CALLS] = {false};
     if (json_list(a->root) != r->calls) {
-        return refused_whole(a, r) ? L1_FAULT_NONE : L1_FAULT_GARBAGE;
+        return refused_whole(a, r) ? WEB_FAULT_NONE : WEB_FAULT_GARBAGE;
     }
     for (uint32_t i = 0; i < r->calls; i++) {
-        enum l1_fault f = place(a, r, json_at(a->root, i), seen);
-        if (f != L1_FAULT_NONE) {
+        enum web_fault f = place(a, r, json_at(a->root, i), seen);
+        if (f != WEB_FAULT_NONE) {
             return f;
         }
     }
-    return L1_FAULT_NONE;
+    return WEB_FAULT_NONE;
 }
 
-enum l1_fault answers_read(struct answers *out, const struct request *r, struct bytes text)
+enum web_fault answers_read(struct answers *out, const struct request *r, struct bytes text)
 {
     bool seen[REQUEST_CALLS] = {false};
     memset(out, 0, sizeof *out);
@@ -169,7 +179,7 @@ enum l1_fault answers_read(struct answers *out, const struct request *r, struct 
     out->text_n = text.n;
     out->root = json_read(text);
     if (out->root == NULL) {
-        return L1_FAULT_GARBAGE;
+        return WEB_FAULT_GARBAGE;
     }
     return r->calls == 1 ? place(out, r, out->root, seen) : read_list(out, r);
 }

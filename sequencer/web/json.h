@@ -1,10 +1,10 @@
 /* Reading an endpoint's JSON: bounded before a tree is built, and Ethereum's values out of it.
  *
- * A tree takes many times the memory of its text: text with more than LIMIT_L1_JSON values (an
+ * A tree takes many times the memory of its text: text with more than LIMIT_WEB_JSON values (an
  * object counts as eight of them, a list as four) is refused unread. Getters return false where
  * the value is missing or of another form; nothing is guessed. */
-#ifndef SEQUENCER_L1_JSON_H
-#define SEQUENCER_L1_JSON_H
+#ifndef SEQUENCER_WEB_JSON_H
+#define SEQUENCER_WEB_JSON_H
 
 #include <json-c/json.h>
 
