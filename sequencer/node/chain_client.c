@@ -1,9 +1,8 @@
 #define _GNU_SOURCE
-/* What the execution client is asked for users: whole methods, and accounts at `latest`. Tags are
- * numbers by then, so nothing that is not final is ever read. */
-#include <stdlib.h>
+/* Tags are numbers when they come here, so nothing that is not final is ever read. */
+#include "sequencer/node/chain_client.h"
 
-#include "sequencer/node/parts.h"
+#include <stdlib.h>
 
 /* ---- methods --------------------------------------------------------------------------------- */
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sequencer/node/chain_client.h"
 #include "sequencer/node/parts.h"
 #include "sequencer/observe/process.h"
 

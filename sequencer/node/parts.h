@@ -620,10 +620,6 @@ void ledger_record_block(struct node *n, const struct payload_info *info, const 
 /* ---- chain_view.c, chain_documents.c, admin.c ------------------------------------------------ */
 
 extern const struct rpc_backend chain_backend, chain_client_backend; /* the other: with a client */
-/* chain_client.c */
-void chain_forward(void *ctx, const char *method, struct bytes params, rpc_forward_cb cb, void *arg);
-void chain_client_account(struct node *n, uint64_t number, const struct address *a,
-                          rpc_account_cb cb, void *arg);
 /* False while the node is below the heads that it may have shown before (CONSENSUS 8). */
 bool view_ready(struct node *n);
 enum err view_block(struct node *n, struct block_entry *e, struct rpc_block *out);
