@@ -618,7 +618,6 @@ void ledger_record_block(struct node *n, const struct payload_info *info, const 
                          uint32_t txs);
 
 /* ---- chain_view.c, chain_documents.c, admin.c ------------------------------------------------ */
-
 extern const struct rpc_backend chain_backend, chain_client_backend; /* the other: with a client */
 /* False while the node is below the heads that it may have shown before (CONSENSUS 8). */
 bool view_ready(struct node *n);

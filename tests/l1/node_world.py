@@ -21,8 +21,9 @@ EPOCH_SLOTS = 40
 class MiningAnvil(world.Anvil):
     """A block each `seconds`; None: only when asked."""
 
-    def __init__(self, seconds):
+    def __init__(self, seconds, slots):
         self.seconds = seconds
+        self.slots = slots
         super().__init__()
 
     def start(self):
@@ -30,7 +31,7 @@ class MiningAnvil(world.Anvil):
         pace = ["--block-time", str(self.seconds)] if self.seconds else ["--no-mining"]
         self.process = subprocess.Popen(
             [world.ANVIL, "--port", str(self.port), "--chain-id", str(world.CHAIN), *pace,
-             "--hardfork", "osaka", "--slots-in-an-epoch", str(EPOCH_SLOTS), "--quiet",
+             "--hardfork", "osaka", "--slots-in-an-epoch", str(self.slots), "--quiet",
              "--cache-path", self.home],
             env=dict(os.environ, HOME=self.home), stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -39,8 +40,9 @@ class MiningAnvil(world.Anvil):
 class NodesOnL1:
     """anvil, one endpoint in front of it for all nodes, the devnet."""
 
-    def __init__(self, layer="calldata", seal="2s", block_s=1, options=()):
-        self.anvil = MiningAnvil(block_s)
+    def __init__(self, layer="calldata", seal="2s", block_s=1, options=(),
+                 slots=EPOCH_SLOTS):
+        self.anvil = MiningAnvil(block_s, slots)
         self.proxy = Proxy(self.anvil.port)
         self.net = Devnet(options=("--l1", self.proxy.url(), "--da", layer, "--seal-interval",
                                    seal, *options))

@@ -19,6 +19,7 @@ FAULTS = ["dead", "reset", "hang", "500", "429", "html", "garbage", "cut", "half
 QUICK = ["429", "cut", "lie", "lag:5"]  # the others: tests/l1/run, and with --seconds
 DEPTHS = [1, 10, 64]
 ASKED = 6      # so many requests met the fault
+UNDONE_DEPTH = 30
 LIMIT_S = 180  # to post a backlog, on a busy machine
 
 
@@ -79,6 +80,28 @@ def whole(on_l1):
     on_l1.net.check_no_evidence()
 
 
+def undone():
+    """An L1 that takes back what it called final: nothing more is paid for there, and it is said."""
+    with NodesOnL1(seal="2s", slots=2) as on_l1:
+        on_l1.anvil.mine(UNDONE_DEPTH)
+        for i in range(on_l1.net.n):
+            wait(lambda i=i: on_l1.net.status(i)["finalized"]["number"] > 0, LIMIT_S,
+                 f"something is final at node {i}")
+        on_l1.anvil.rpc("anvil_reorg", [UNDONE_DEPTH, []])
+
+        def duties():
+            said = [on_l1.net.status(i)["batches"]["l1"] for i in range(on_l1.net.n)]
+            return [(s["sharing"]["duty"], s["error"]) for s in said]
+        wait(lambda: all(duty == "undone" for duty, _ in duties()), LIMIT_S, "posting stops")
+        require(all("had called final" in (why or "") for _, why in duties()), f"{duties()}")
+        head = on_l1.anvil.head()[0] + 2  # what was on its way by then may land
+        wait(lambda: on_l1.anvil.head()[0] >= head, 60, "two blocks")
+        sent = count_postings(on_l1)
+        on_l1.net.wait_blocks(60)
+        require(count_postings(on_l1) == sent, "postings go on")
+        require(all(duty == "undone" for duty, _ in duties()), f"{duties()}")
+
+
 def steps(seconds):
     if seconds == 0:
         yield from [(f"nodes_{f.replace(':', '_')}", fault, f) for f in QUICK]
@@ -122,7 +145,9 @@ def main():
     a.add_argument("--da", default="calldata", choices=["calldata", "blob"])
     tally = [0, 0]
     attempt_all = [0, 0]
-    attempt(attempt_all, "nodes", everything, tally, a.parse_args())
+    options = a.parse_args()
+    attempt(attempt_all, "nodes", everything, tally, options)
+    attempt(attempt_all, "nodes_final_undone", undone)
     passed, failed = tally[0] + attempt_all[0], tally[1] + attempt_all[1]
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
