@@ -83,7 +83,9 @@ static void test_wrong_usage(void **state)
     expect("devent", 2, "did you mean `devnet`");
     expect("devnet --node 3", 2, "did you mean --nodes");
     expect("devnet --nodes 0", 2, "expected 1 to 32");
-    expect("devnet --el geth", 2, "ledger");
+    expect("devnet --el gath", 2, "expected ledger, geth");
+    expect("devnet --el geth --block-time 200ms", 2, "1s or more");
+    expect("devnet --el geth --l1 anvil", 2, "leave one of both out");
     expect("devnet --da calldata", 2, "--l1");
     expect("devnet --base-port 43001", 2, "expected 1024 to 43000");
     expect("keys nwe", 2, "did you mean `new`");
